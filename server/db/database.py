@@ -1,0 +1,174 @@
+"""The database as the core sees it: read() takes no lock, work() is the writer's unit of work.
+
+Inside work() await only the database: no hashing, files, network, threads or media. What happened is registered with
+announce() and leaves after the commit, never before.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Executable, Result, ScalarResult, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from server.db.engines import Engines, open_engines
+from server.errors import DatabaseAway, OutcomeUnknown
+from server.ports import Clock, Publisher, SystemClock
+
+T = TypeVar("T")
+SLOW_WORK_SECONDS = 0.05
+log = structlog.get_logger(__name__)
+
+
+class Reading:
+    """A read transaction; `now` is one moment for all of it."""
+
+    def __init__(self, session: AsyncSession, now: datetime) -> None:
+        self.session, self.now = session, now
+
+    async def get(self, entity: type[T], key: Any, *, for_update: bool = False) -> T | None:
+        """One row by primary key; `for_update` locks it (SQLite's writer already holds everything)."""
+        if for_update:
+            return await self.session.get(entity, key, with_for_update=True, populate_existing=True)
+        return await self.session.get(entity, key)
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
+        return await self.session.execute(statement, parameters)
+
+    async def scalar(self, statement: Executable) -> Any:
+        return await self.session.scalar(statement)
+
+    async def scalars(self, statement: Executable) -> ScalarResult[Any]:
+        return await self.session.scalars(statement)
+
+
+class Work(Reading):
+    """A write transaction: change rows, announce what happened; committed when the block ends without an error."""
+
+    def __init__(self, session: AsyncSession, now: datetime, is_sqlite: bool) -> None:
+        super().__init__(session, now)
+        self.is_sqlite = is_sqlite
+        self.facts: list[object] = []
+        self._after_commit: list[Callable[[], None]] = []
+        self._after_rollback: list[Callable[[], None]] = []
+
+    def add(self, row: Any) -> None:
+        self.session.add(row)
+
+    async def delete(self, row: Any) -> None:
+        await self.session.delete(row)
+
+    async def flush(self) -> None:
+        """Send pending changes now, so that ids and constraint violations are known."""
+        await self.session.flush()
+
+    def announce(self, fact: object) -> None:
+        """Tell `fact` once, after the commit; nobody hears of what was rolled back."""
+        self.facts.append(fact)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run `call` right after the commit, before the facts leave, in order."""
+        self._after_commit.append(call)
+
+    def after_rollback(self, call: Callable[[], None]) -> None:
+        """Run `call` when this work did not, or may not have, reached the disk."""
+        self._after_rollback.append(call)
+
+
+class Database:
+    """Opened once, closed once (closing twice is harmless)."""
+
+    def __init__(self, engines: Engines, publisher: Publisher, clock: Clock) -> None:
+        self._engines, self.publisher, self.clock = engines, publisher, clock
+
+    @classmethod
+    def open(cls, url: str, *, publisher: Publisher, clock: Clock | None = None) -> Database:
+        return cls(open_engines(url), publisher, clock or SystemClock())
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._engines.is_sqlite
+
+    @property
+    def writer(self) -> AsyncEngine:
+        return self._engines.write
+
+    async def close(self) -> None:
+        await self._engines.dispose()
+
+    async def ping(self) -> None:
+        """Raises DatabaseAway when the database does not answer."""
+        async with self.read() as read:
+            await read.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        """A consistent view without locks. Raises DatabaseAway."""
+        try:
+            async with AsyncSession(self._engines.read, expire_on_commit=False, autoflush=False) as session:
+                yield Reading(session, self.clock.now())
+        except AWAY as error:
+            raise _translated(error) from error
+
+    @asynccontextmanager
+    async def work(self, name: str | None = None) -> AsyncIterator[Work]:
+        """The writer's unit of work. Raises DatabaseAway, and OutcomeUnknown when a commit's end was not seen."""
+        named = name or sys._getframe(2).f_code.co_qualname
+        committing = False
+        started = time.perf_counter()
+        try:
+            async with AsyncSession(self._engines.write, expire_on_commit=False) as session:
+                await session.connection()
+                begun = time.perf_counter()
+                work = Work(session, self.clock.now(), self.is_sqlite)
+                try:
+                    yield work
+                    await session.flush()
+                    committing = True
+                    await session.commit()
+                except BaseException:
+                    _run(work._after_rollback)
+                    raise
+        except AWAY as error:
+            if committing:
+                raise OutcomeUnknown() from error
+            raise _translated(error) from error
+        held = time.perf_counter() - begun
+        if held > SLOW_WORK_SECONDS:
+            log.warning("slow work", work=named, held_ms=round(held * 1e3), waited_ms=round((begun - started) * 1e3))
+        _run(work._after_commit)
+        if work.facts:
+            self.publisher.publish(work.facts)
+
+
+AWAY = (OperationalError, InterfaceError, PoolTimeout, ConnectionError, TimeoutError, DBAPIError)
+
+
+def _translated(error: Exception) -> Exception:
+    """Only an unreachable or overloaded database is "away"; a broken statement is a fault of ours and stays itself."""
+    if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
+        if not (error.connection_invalidated or _is_transient(error)):
+            return error
+    log.warning("database away", reason=str(getattr(error, "orig", error) or error)[:300])
+    return DatabaseAway()
+
+
+def _is_transient(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    return state[:2] in {"08", "40", "53", "57"} or state == "55P03"
+
+
+def _run(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        try:
+            call()
+        except Exception:
+            log.exception("after-commit call failed")

@@ -1,0 +1,81 @@
+"""Facts worth telling: registered with a unit of work, published after its commit.
+
+A fact carries all its listeners need, so that telling needs no further reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsAdded:
+    """Inbox rows were written: (user id, the notification as clients see it)."""
+
+    items: tuple[tuple[int, Mapping[str, Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSessionChanged:
+    """A live session of a course was scheduled, changed, started, ended or cancelled; `shown` lacks `my_role`."""
+
+    live_session_id: int
+    course_id: int | None
+    host_id: int
+    shown: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentActivated:
+    """A student may enter the course from now on (or has another tier)."""
+
+    course_id: int
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentEnded:
+    """Left or revoked: rooms, media and tickets of that course end for them."""
+
+    course_id: int
+    user_id: int
+    is_revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignInsEnded:
+    """These sign-ins are over; an empty set of ids means all of the user's."""
+
+    user_id: int
+    sign_in_ids: frozenset[int] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentProgressed:
+    """Processing moved on: to the uploader's devices."""
+
+    user_id: int
+    content_id: int
+    course_id: int
+    stage: str
+    percent: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentReady:
+    user_id: int
+    content_id: int
+    course_id: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFailed:
+    user_id: int
+    content_id: int
+    course_id: int
+    code: str
+    revision: int

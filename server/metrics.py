@@ -1,0 +1,34 @@
+"""Every metric's name, in one registry that belongs to the application."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """What /metrics shows (Prometheus text format)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        made = {"registry": self.registry}
+        self.http_seconds = Histogram(
+            "lectern_http_request_seconds", "Time to answer a request", ["method", "route", "status"], **made
+        )
+        self.connections = Gauge("lectern_socket_connections", "Socket connections held now", **made)
+        self.rooms = Gauge("lectern_rooms", "Rooms with members on this process", **made)
+        self.wishes = Counter(
+            "lectern_wishes_total", "Client wishes by event and outcome", ["event", "outcome"], **made
+        )
+        self.commits = Histogram("lectern_timeline_commit_seconds", "Group commit of room events", **made)
+        self.gaps = Counter("lectern_timeline_gaps_total", "Times a process read the log to fill a hole", **made)
+        self.jobs = Counter("lectern_jobs_total", "Jobs ended, by kind and outcome", ["kind", "outcome"], **made)
+        self.media_up = Gauge("lectern_media_worker_up", "1 while the media worker answers", **made)
+        self.loop_delay = Histogram(
+            "lectern_loop_delay_seconds",
+            "How late the event loop runs a due timer",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            **made,
+        )
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,131 @@
+"""One frozen Settings object, complete at start; this file is the only reader of the environment.
+
+Names are the ones hosting platforms inject (PORT, DATABASE_URL, ...) and, for what is ours alone, LECTERN_*.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import cached_property
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_MINIMUM_CHARACTERS = 32
+
+
+class Settings(BaseSettings):
+    """Everything the program can be told from outside. Durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    host: str = Field("127.0.0.1", alias="HOST")
+    port: int = Field(8080, alias="PORT", ge=0, le=65535)
+    data_dir: Path = Field(Path("./var"), alias="LECTERN_DATA_DIR")
+    database_url_given: str = Field("", alias="DATABASE_URL")
+    secret_key_given: str = Field("", alias="SECRET_KEY")
+    media_port: int = Field(8081, alias="MEDIA_PORT", ge=0, le=65535)
+    media_address: str = Field("", alias="LECTERN_MEDIA_ADDRESS")
+    media_secret: str = Field("", alias="LECTERN_MEDIA_SECRET")
+    public_url: str = Field("", alias="PUBLIC_URL")
+    public_address: str = Field("", alias="PUBLIC_ADDRESS")
+    tls_cert: Path | None = Field(None, alias="TLS_CERT")
+    tls_key: Path | None = Field(None, alias="TLS_KEY")
+    trusted_proxies_given: str = Field("", alias="TRUSTED_PROXIES")
+    api_prefix: str = Field("", alias="LECTERN_API_PREFIX")
+    access_token_seconds: int = Field(600, alias="ACCESS_TOKEN_SECONDS", ge=5, le=86_400)
+    expert_signup: str = Field("closed", alias="LECTERN_EXPERT_SIGNUP", pattern="^(open|closed)$")
+    allowed_origins_given: str = Field("", alias="LECTERN_ALLOWED_ORIGINS")
+    metrics_token: str = Field("", alias="METRICS_TOKEN")
+    demo_password: str = Field("", alias="LECTERN_DEMO_PASSWORD")
+    log_format: str = Field("auto", alias="LECTERN_LOG_FORMAT", pattern="^(auto|json|console)$")
+    log_level: str = Field("info", alias="LECTERN_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
+    empty_room_seconds: int = Field(3600, alias="LECTERN_EMPTY_ROOM_SECONDS", ge=1)
+    seat_seconds: int = Field(60, alias="LECTERN_SEAT_SECONDS", ge=1)
+    register_per_minute: int = Field(20, alias="LECTERN_REGISTER_PER_MINUTE", ge=1)
+    free_space_reserve_bytes: int = Field(64 * 1024 * 1024, alias="LECTERN_FREE_SPACE_RESERVE_BYTES", ge=0)
+
+    limit_message_bytes: int = Field(65_536, alias="LECTERN_LIMIT_MESSAGE_BYTES", ge=1024)
+    limit_sdp_bytes: int = Field(32_768, alias="LECTERN_LIMIT_SDP_BYTES", ge=1024)
+    limit_events_per_second: float = Field(20, alias="LECTERN_LIMIT_EVENTS_PER_SECOND", gt=0)
+    limit_events_burst: int = Field(40, alias="LECTERN_LIMIT_EVENTS_BURST", ge=1)
+    limit_chat_per_second: float = Field(5, alias="LECTERN_LIMIT_CHAT_PER_SECOND", gt=0)
+    limit_chat_burst: int = Field(20, alias="LECTERN_LIMIT_CHAT_BURST", ge=1)
+    limit_signaling_per_second: float = Field(50, alias="LECTERN_LIMIT_SIGNALING_PER_SECOND", gt=0)
+    limit_connections_per_user: int = Field(10, alias="LECTERN_LIMIT_CONNECTIONS_PER_USER", ge=1)
+
+    @field_validator("api_prefix")
+    @classmethod
+    def _prefix_shape(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value and not value.startswith("/"):
+            raise ValueError("LECTERN_API_PREFIX must begin with a slash, as in /api")
+        return value
+
+    @field_validator("secret_key_given")
+    @classmethod
+    def _secret_length(cls, value: str) -> str:
+        if value and len(value) < SECRET_MINIMUM_CHARACTERS:
+            raise ValueError(f"SECRET_KEY needs at least {SECRET_MINIMUM_CHARACTERS} characters")
+        return value
+
+    @cached_property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL: SQLite in the data directory unless DATABASE_URL names PostgreSQL."""
+        given = self.database_url_given
+        if not given:
+            return f"sqlite+aiosqlite:///{(self.data_dir / 'lectern.db').resolve()}"
+        for scheme in ("postgres://", "postgresql://"):
+            if given.startswith(scheme):
+                return "postgresql+asyncpg://" + given.removeprefix(scheme)
+        if given.startswith("sqlite:///"):
+            return "sqlite+aiosqlite:///" + given.removeprefix("sqlite:///")
+        return given
+
+    @property
+    def is_embedded(self) -> bool:
+        """SQLite in one folder: one process tree owns everything."""
+        return self.database_url.startswith("sqlite")
+
+    @cached_property
+    def secret_key(self) -> str:
+        """The signing key; made and kept in the data directory when embedded, required otherwise.
+
+        Raises SystemExit naming SECRET_KEY when it is missing.
+        """
+        if self.secret_key_given:
+            return self.secret_key_given
+        if not self.is_embedded:
+            raise SystemExit("Set these before starting: SECRET_KEY")
+        return _kept_secret(self.data_dir / "secret_key")
+
+    @cached_property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Exact foreign origins that may call us; empty means same origin only."""
+        return tuple(o.strip().rstrip("/") for o in self.allowed_origins_given.split(",") if o.strip())
+
+    @cached_property
+    def trusted_proxies(self) -> tuple[Any, ...]:
+        """Networks whose Forwarded headers are believed."""
+        return tuple(ip_network(p.strip(), strict=False) for p in self.trusted_proxies_given.split(",") if p.strip())
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "uploads"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://") or (not self.public_url and self.tls_cert is not None)
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and len(kept := path.read_text().strip()) >= SECRET_MINIMUM_CHARACTERS:
+        return kept
+    made = secrets.token_urlsafe(48)
+    path.touch(mode=0o600)
+    path.write_text(made)
+    return made

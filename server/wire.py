@@ -1,0 +1,65 @@
+"""Types of what crosses the wire, shared by REST and sockets: ids, texts, times, and the base of all shapes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from server.errors import Invalid
+
+MAXIMUM_ID = 2**63 - 1
+
+
+class Wire(BaseModel):
+    """A shape clients send or receive over REST: unknown fields are ignored."""
+
+    model_config = ConfigDict(from_attributes=True, extra="ignore", allow_inf_nan=False)
+
+
+class StrictWire(BaseModel):
+    """A shape clients send over the socket: unknown fields are refused."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid", allow_inf_nan=False)
+
+
+def _storable(value: str) -> str:
+    """PostgreSQL stores no NUL and no lone surrogate; neither does any sensible screen show one."""
+    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("contains characters that cannot be stored")
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("needs a time zone, as in 2026-01-31T09:00:00Z")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the calendar") from error
+
+
+def _no_number_as_time(value: Any) -> Any:
+    if isinstance(value, (int, float)) or (isinstance(value, str) and value.strip().lstrip("-").isdigit()):
+        raise ValueError("needs an RFC 3339 time, as in 2026-01-31T09:00:00Z")
+    return value
+
+
+Id = Annotated[int, Field(ge=1, le=MAXIMUM_ID)]
+Moment = Annotated[datetime, BeforeValidator(_no_number_as_time), AfterValidator(_utc)]
+Storable = Annotated[str, AfterValidator(_storable)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)
+]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(_storable)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_storable)]
+
+
+def invalid_from(error: ValidationError) -> Invalid:
+    """Pydantic's findings as our refusal, with JSON pointers (RFC 6901)."""
+    found = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False)[:20]:
+        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
+        found.append({"pointer": pointer, "detail": item["msg"].removeprefix("Value error, ")})
+    return Invalid(errors=found)
