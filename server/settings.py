@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         return self.data_dir / "uploads"
 
     @property
+    def base_url(self) -> str:
+        """Where people reach us, without a trailing slash: PUBLIC_URL, or the address we listen on."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "localhost" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
     def is_https(self) -> bool:
         return self.public_url.startswith("https://") or (not self.public_url and self.tls_cert is not None)
 

@@ -63,3 +63,8 @@ def invalid_from(error: ValidationError) -> Invalid:
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
         found.append({"pointer": pointer, "detail": item["msg"].removeprefix("Value error, ")})
     return Invalid(errors=found)
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339 in UTC with Z, as everywhere on the wire."""
+    return moment.isoformat().replace("+00:00", "Z")

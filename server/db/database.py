@@ -57,6 +57,7 @@ class Work(Reading):
         super().__init__(session, now)
         self.is_sqlite = is_sqlite
         self.facts: list[object] = []
+        self.scratch: dict[Any, Any] = {}  # what one part of the program keeps for the length of this transaction
         self._after_commit: list[Callable[[], None]] = []
         self._after_rollback: list[Callable[[], None]] = []
 

@@ -12,7 +12,7 @@ from server.db.base import AUTOINCREMENT, Base, BigInt, Json, UtcDateTime, ident
 
 
 class LiveSession(Base):
-    """One class. `epoch` and `last_seq` are the position of its timeline; its row lock orders all writes to the room."""
+    """One class. `epoch` and `last_seq` are its timeline's position; its row lock orders all writes to the room."""
 
     __tablename__ = "live_sessions"
     __table_args__ = (

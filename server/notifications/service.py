@@ -1,0 +1,115 @@
+"""Write to people's inboxes and read them; telling connected devices happens after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, or_, select, update
+
+from server.db.database import Reading, Work
+from server.errors import Missing
+from server.events import NotificationsAdded
+from server.http.paging import Page
+from server.notifications.tables import Notification
+from server.wire import rfc3339
+
+RECENT = timedelta(minutes=2)
+LARGEST_REPLAY = 200  # a device that missed more reads the inbox over REST
+ROWS_PER_INSERT = 500
+
+
+async def notify(
+    work: Work, user_ids: Collection[int], type: str, title: str, body: str, data: Mapping[str, Any]
+) -> int:
+    """One notification to each person's inbox and, after the commit, to all their devices; returns how many."""
+    people = sorted(set(user_ids))
+    items = []
+    for start in range(0, len(people), ROWS_PER_INSERT):
+        rows = [
+            {
+                "user_id": user_id,
+                "type": type,
+                "title": title[:250],
+                "body": body,
+                "data": dict(data),
+                "created_at": work.now,
+                "read_at": None,
+            }
+            for user_id in people[start : start + ROWS_PER_INSERT]
+        ]
+        written = await work.execute(insert(Notification).returning(Notification.id, Notification.user_id), rows)
+        for notification_id, user_id in written:
+            items.append((user_id, _shown(notification_id, type, title[:250], body, dict(data), work.now, None)))
+    if items:
+        work.announce(NotificationsAdded(tuple(items)))
+    return len(people)
+
+
+async def listed(read: Reading, user_id: int, page: Page, only_unread: bool) -> list[Notification]:
+    """Newest first, one more than the page holds."""
+    query = select(Notification).where(Notification.user_id == user_id).order_by(Notification.id.desc())
+    if only_unread:
+        query = query.where(Notification.read_at.is_(None))
+    if page.after is not None:
+        query = query.where(Notification.id < page.after)
+    return list(await read.scalars(query.limit((page.limit or LARGEST_REPLAY) + 1)))
+
+
+async def missed(read: Reading, user_id: int, after: int | None) -> list[dict[str, Any]]:
+    """What a connecting device is told: everything later than `after` and the last two minutes, oldest first."""
+    recent = Notification.created_at >= read.now - RECENT
+    wanted = recent if after is None else or_(Notification.id > after, recent)
+    query = (
+        select(Notification)
+        .where(Notification.user_id == user_id, wanted)
+        .order_by(Notification.id.desc())
+        .limit(LARGEST_REPLAY)
+    )
+    return [shown(row) for row in reversed(list(await read.scalars(query)))]
+
+
+async def unread_count(read: Reading, user_id: int) -> int:
+    query = select(func.count()).select_from(Notification)
+    return int(await read.scalar(query.where(Notification.user_id == user_id, Notification.read_at.is_(None))))
+
+
+async def mark_read(work: Work, user_id: int, notification_id: int) -> Notification:
+    """Raises Missing for another person's."""
+    row = await work.get(Notification, notification_id)
+    if row is None or row.user_id != user_id:
+        raise Missing()
+    row.read_at = row.read_at or work.now
+    return row
+
+
+async def mark_all_read(work: Work, user_id: int) -> None:
+    unread = (Notification.user_id == user_id, Notification.read_at.is_(None))
+    await work.execute(update(Notification).where(*unread).values(read_at=work.now))
+
+
+def shown(row: Notification) -> dict[str, Any]:
+    """A notification as clients see it."""
+    return _shown(row.id, row.type, row.title, row.body, row.data, row.created_at, row.read_at)
+
+
+def _shown(
+    notification_id: int,
+    type: str,
+    title: str,
+    body: str,
+    data: Mapping[str, Any],
+    created_at: datetime,
+    read_at: datetime | None,
+) -> dict[str, Any]:
+    return {
+        "id": notification_id,
+        "type": type,
+        "title": title,
+        "body": body,
+        "data": data,
+        "created_at": rfc3339(created_at),
+        "read_at": rfc3339(read_at) if read_at else None,
+    }
+
