@@ -73,7 +73,7 @@ export function withEarlier(history, events) {
   /** @type {Line[]} */
   let lines = [];
   for (const event of events) {
-    if (event.type === 'chat_posted') lines.push(lineOf(event));
+    if (event.type === "chat_posted") lines.push(lineOf(event));
     else if (event.type in CHANGES) lines = change(lines, event);
   }
   const known = new Set(history.map((line) => line.seq));

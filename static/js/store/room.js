@@ -5,7 +5,7 @@
  * both sides with the same recorded timelines (tests/fixtures/timelines). An event that concerns nothing here, or of a
  * type this page does not know, only moves the position on: an old tab survives a newer server.
  */
-import { HISTORY, append, change, lineOf } from './lines.js';
+import { HISTORY, append, change, lineOf } from "./lines.js";
 
 /**
  * @typedef {import('./lines.js').TimelineEvent} TimelineEvent
@@ -23,7 +23,7 @@ import { HISTORY, append, change, lineOf } from './lines.js';
  */
 
 /** Sources in the order in which a muted person's are listed. */
-export const SOURCES = ['microphone', 'camera', 'screen', 'screen_audio'];
+export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
 
 /** @param {Snapshot} snapshot @param {number} [seq] The position the snapshot stands for. @returns {Room} */
 export const initial = (snapshot, seq = 0) => ({ ...snapshot, seq, history: [] });
@@ -89,8 +89,8 @@ const tracksBut = (room, user, source) => room.tracks.filter((t) => t.user_id !=
 
 /** @type {Record<string, (room: Room, event: TimelineEvent) => Room>} */
 const EVOLVES = {
-  session_started: (room) => ({ ...room, status: 'live' }),
-  session_ended: (room) => ({ ...room, status: 'ended', hands: [], floor: [], tracks: [] }),
+  session_started: (room) => ({ ...room, status: "live" }),
+  session_ended: (room) => ({ ...room, status: "ended", hands: [], floor: [], tracks: [] }),
   participant_joined: (room, { payload }) => joined(room, payload),
   participant_left: (room, { payload }) => out(room, payload.user_id),
   participant_removed: (room, { payload }) => out(room, payload.user_id),
