@@ -1,0 +1,63 @@
+/**
+ * Bundle the browser modules of node_modules into one file the pages can load under a strict content policy.
+ *
+ * One bundle needs no import map (an inline script, which the policy forbids) and no content-delivery host. The licences of
+ * everything inside travel with it. Run by server/vendor.py after `npm ci`; the manifest it writes says what was built from
+ * what, so that an unchanged checkout builds nothing.
+ */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const entry = join(root, "tools", "vendor_entry.js");
+const folder = join(root, "static", "vendor");
+const hash = (/** @type {Buffer | string} */ bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** @param {Record<string, unknown>} inputs paths of bundled files @returns {string[]} package folders, sorted */
+const packagesOf = (inputs) => [
+  ...new Set(
+    Object.keys(inputs)
+      .map((path) => path.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1])
+      .filter((name) => name !== undefined),
+  ),
+].sort();
+
+/** @param {string} name a package folder, relative to the root @returns {string} */
+const licenceOf = (name) => {
+  const about = JSON.parse(readFileSync(join(root, name, "package.json"), "utf8"));
+  const file = readdirSync(join(root, name)).find((each) => /^licen[cs]e/i.test(each));
+  const text = file ? readFileSync(join(root, name, file), "utf8").trim() : `License: ${about.license}`;
+  return `${about.name} ${about.version}\n\n${text}\n`;
+};
+
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: [entry],
+  bundle: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  minify: true,
+  legalComments: "none",
+  metafile: true,
+  write: false,
+});
+const bundle = Buffer.from(result.outputFiles[0].contents);
+if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+const written = join(folder, "vendor.js");
+writeFileSync(`${written}.part`, bundle);
+renameSync(`${written}.part`, written);
+copyFileSync(entry, join(folder, "vendor.d.ts"));
+const packages = packagesOf(result.metafile.inputs);
+writeFileSync(join(folder, "LICENSES.txt"), packages.map(licenceOf).join(`\n${"-".repeat(78)}\n\n`));
+const manifest = {
+  lock: hash(readFileSync(join(root, "package-lock.json"))),
+  entry: hash(readFileSync(entry)),
+  bundle: hash(bundle),
+  bytes: bundle.length,
+};
+writeFileSync(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+console.log(`static/vendor/vendor.js: ${Math.ceil(bundle.length / 1000)} kB from ${packages.length} packages`);
