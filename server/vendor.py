@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "static" / "vendor"
 LOCK = ROOT / "package-lock.json"
 ENTRY = ROOT / "tools" / "vendor_entry.js"
+BUILDER = ROOT / "tools" / "build_vendor.mjs"
 OLDEST_NODE = 20
 INSTALL_SECONDS = 600  # a network this slow is reported as no network
 BUILD_SECONDS = 60
@@ -32,12 +33,13 @@ class VendorFailed(Exception):
 
 
 def is_current() -> bool:
-    """Whether static/vendor holds the bundle of this checkout's lock file and list of names."""
+    """Whether static/vendor holds what this checkout's lock file, list of names and builder make."""
     try:
         manifest = json.loads((VENDOR / "manifest.json").read_text())
         return bool(
             manifest["lock"] == _sha256(LOCK)
             and manifest["entry"] == _sha256(ENTRY)
+            and manifest["builder"] == _sha256(BUILDER)
             and manifest["bundle"] == _sha256(VENDOR / "vendor.js")
         )
     except (OSError, ValueError, KeyError):
@@ -61,7 +63,7 @@ def ensure(*, with_tests: bool = False) -> bool:
         "The browser modules could not be installed: connect to the network (or set npm's registry) and run this again.",
     )
     _run(
-        ["node", str(ROOT / "tools" / "build_vendor.mjs")],
+        ["node", str(BUILDER)],
         environment,
         BUILD_SECONDS,
         "The browser modules could not be bundled: remove node_modules and run this again.",

@@ -1,5 +1,5 @@
 /**
- * Bundle the browser modules of node_modules into one file the pages can load under a strict content policy.
+ * Bundle the browser modules of node_modules into one file, and bring the fonts, so that pages load under a strict policy.
  *
  * One bundle needs no import map (an inline script, which the policy forbids) and no content-delivery host. The licences of
  * everything inside travel with it. Run by server/vendor.py after `npm ci`; the manifest it writes says what was built from
@@ -14,6 +14,13 @@ import { build } from "esbuild";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const entry = join(root, "tools", "vendor_entry.js");
 const folder = join(root, "static", "vendor");
+/** The latin parts of the two type families; other scripts fall back to the system's own fonts. */
+const fonts = ["inter", "source-serif-4"].flatMap((family) =>
+  ["latin", "latin-ext"].map((script) => ({
+    from: `node_modules/@fontsource-variable/${family}/files/${family}-${script}-wght-normal.woff2`,
+    to: `${family}-${script}.woff2`,
+  })),
+);
 const hash = (/** @type {Buffer | string} */ bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** @param {Record<string, unknown>} inputs paths of bundled files @returns {string[]} package folders, sorted */
@@ -51,11 +58,15 @@ const written = join(folder, "vendor.js");
 writeFileSync(`${written}.part`, bundle);
 renameSync(`${written}.part`, written);
 copyFileSync(entry, join(folder, "vendor.d.ts"));
-const packages = packagesOf(result.metafile.inputs);
+mkdirSync(join(folder, "fonts"), { recursive: true });
+for (const { from, to } of fonts) copyFileSync(join(root, from), join(folder, "fonts", to));
+const inside = { ...result.metafile.inputs, ...Object.fromEntries(fonts.map(({ from }) => [from, true])) };
+const packages = packagesOf(inside);
 writeFileSync(join(folder, "LICENSES.txt"), packages.map(licenceOf).join(`\n${"-".repeat(78)}\n\n`));
 const manifest = {
   lock: hash(readFileSync(join(root, "package-lock.json"))),
   entry: hash(readFileSync(entry)),
+  builder: hash(readFileSync(fileURLToPath(import.meta.url))),
   bundle: hash(bundle),
   bytes: bundle.length,
 };
