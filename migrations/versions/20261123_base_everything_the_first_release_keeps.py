@@ -326,6 +326,7 @@ def upgrade() -> None:
         sa.Column("completed", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("viewed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("played_seconds", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["content_id"], ["course_content.id"], name=op.f("fk_content_progress_content_id_course_content")

@@ -51,7 +51,10 @@ class Content(Base):
 
 
 class ContentProgress(Base):
-    """How far one person is: `watched` is a sorted list of disjoint [from, to] in seconds, `percent` 0 to 100."""
+    """How far one person is: `watched` is a sorted list of disjoint [from, to] in seconds, `percent` 0 to 100.
+
+    `played_seconds` is play since the last counted view (`viewed_at`).
+    """
 
     __tablename__ = "content_progress"
     __table_args__ = (
@@ -68,6 +71,7 @@ class ContentProgress(Base):
     completed: Mapped[bool] = mapped_column(Boolean, default=False)
     revision: Mapped[int] = mapped_column(BigInt, default=0)
     viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    played_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
