@@ -1,0 +1,24 @@
+"""Real-time transport: the official Socket.IO client over WebSocket and polling, nothing lost, one write per turn.
+
+The one place that knows Engine.IO's insides. Everything outside sees connections, rooms and handlers.
+"""
+
+from signaling.transport.connection import Connection
+from signaling.transport.counters import TransportCounters
+from signaling.transport.handlers import ConnectRefused, Handlers
+from signaling.transport.limits import TransportLimits
+from signaling.transport.origins import OriginPolicy, SameOrigin
+from signaling.transport.server import LiveServer
+from signaling.transport.versions import UnknownLibraryVersion
+
+__all__ = [
+    "ConnectRefused",
+    "Connection",
+    "Handlers",
+    "LiveServer",
+    "OriginPolicy",
+    "SameOrigin",
+    "TransportCounters",
+    "TransportLimits",
+    "UnknownLibraryVersion",
+]

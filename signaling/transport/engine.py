@@ -1,0 +1,197 @@
+"""The Engine.IO server: the library judges and routes requests, this decides who may ask and what a session is.
+
+`handle_request` puts the origin rule in front of the library's own; `_handle_connect` makes our session class. Both are
+overrides on one instance, nothing is patched, and versions.py refuses libraries they were not proven with.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from typing import Any, Protocol
+
+import engineio
+import structlog
+from aiohttp import web
+from engineio.exceptions import EngineIOError
+
+from signaling.transport.counters import TransportCounters
+from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.intake import Malformed
+from signaling.transport.limits import TransportLimits
+from signaling.transport.link import Flusher, Link, accept
+from signaling.transport.origins import OriginPolicy
+from signaling.transport.wire import Part, polling_body
+
+METHODS = frozenset({"GET", "POST", "OPTIONS"})
+MALFORMED_LINES = 20  # log lines about malformed frames in one second; beyond it they are only counted
+
+log = structlog.get_logger(__name__)
+_silent = logging.getLogger("lectern.engineio")  # the library's own lines say nothing that ours do not
+_silent.setLevel(logging.CRITICAL)
+
+
+class Upper(Protocol):
+    """The layer above: told of a session, its messages, and exactly once of its end."""
+
+    def opened(self, socket: EngineSocket) -> None: ...
+    def received(self, socket: EngineSocket, data: Part) -> None: ...
+    def ended(self, socket: EngineSocket, reason: str) -> None: ...
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """Sessions by id. `received` of the layer above may raise `Malformed`, which closes that session."""
+
+    def __init__(
+        self, upper: Upper, *, worker: int, limits: TransportLimits, origins: OriginPolicy, counters: TransportCounters
+    ) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            ping_interval=limits.ping_interval,
+            ping_timeout=limits.ping_timeout,
+            max_http_buffer_size=limits.message_bytes,
+            cors_allowed_origins=[],  # judged below, before the library sees the request
+            http_compression=False,
+            monitor_clients=False,  # every session has its own deadline
+            logger=_silent,
+        )
+        self.sockets: dict[str, EngineSocket] = {}
+        self.limits = limits
+        self.counters = counters
+        self.is_accepting = True
+        self._upper = upper
+        self._worker = worker
+        self._origins = origins
+        self._flusher = Flusher()
+        self._malformed_second, self._malformed_lines = 0, 0
+
+    # ------------------------------------------------------------------ requests
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request to the Socket.IO path."""
+        origin = request.headers.get("Origin")
+        if not self._origins.may_call(request, origin):
+            self.counters.foreign_origins += 1
+            return _problem(403, "origin_not_allowed", "Pages of this origin may not connect here.")
+        if request.method == "OPTIONS":
+            headers = self._origins.preflight_headers(origin) if origin else {}
+            return web.Response(status=204, headers={**headers, "Vary": "Origin"})
+        response = self._ended_early(request) or await self._late_websocket(request)
+        if response is None:
+            answer: web.StreamResponse = await super().handle_request(request)
+            response = answer
+        if not response.prepared:
+            response.headers.update(self._origins.headers_for(origin))
+            response.headers["Vary"] = "Origin"
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _ended_early(self, request: web.Request) -> web.StreamResponse | None:
+        if request.method not in METHODS:
+            return _problem(400, "invalid", "Only GET and POST are spoken here.")
+        if "transport" not in request.query or "j" in request.query:  # JSONP would pass by the origin rule
+            return _problem(400, "invalid", "The transport must be polling or websocket.")
+        if not self.is_accepting and "sid" not in request.query:
+            return _problem(503, "draining", "This server is going away; connect again.")
+        return None
+
+    async def _late_websocket(self, request: web.Request) -> web.StreamResponse | None:
+        """A WebSocket for a session that has one already: accepted and closed, as peers do, not refused."""
+        socket = self.sockets.get(request.query.get("sid", ""))
+        if socket is None or not socket.upgraded or "Upgrade" not in request.headers:
+            return None
+        link = await self.accept(request)
+        if link is None:
+            return None
+        link.close()
+        if link.closing is not None:
+            await link.closing
+        return link.response
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> web.StreamResponse | dict[str, Any]:
+        request: web.Request = environ["aiohttp.request"]
+        link = None
+        if transport == "websocket" and (link := await self.accept(request)) is None:
+            return self.bad_request("Not a WebSocket handshake")
+        socket = EngineSocket(self, self.generate_id(), self._origins.client_address(request))
+        self.sockets[socket.sid] = socket
+        self.counters.opened += 1
+        self._upper.opened(socket)
+        opening = "0" + json.dumps(
+            {
+                "sid": socket.sid,
+                "upgrades": [] if link is not None else ["websocket"],
+                "pingInterval": round(self.limits.ping_interval * 1000),
+                "pingTimeout": round(self.limits.ping_timeout * 1000),
+                "maxPayload": self.limits.message_bytes,
+            },
+            separators=(",", ":"),
+        )
+        if link is None:
+            socket.start()
+            return self.answer(polling_body([opening]))
+        await socket.serve(link, opening)
+        return link.response
+
+    def generate_id(self) -> str:
+        """Unguessable, and beginning with this worker's number, so that a sibling can pass a stray request on."""
+        return f"{self._worker}-{secrets.token_urlsafe(15)}"
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """End one session; the library asks for it after a refused request."""
+        socket = self.sockets.get(sid or "")
+        if socket is not None:
+            socket.abort("transport error")
+
+    # ------------------------------------------------------------------ what sessions ask of their server
+
+    async def accept(self, request: web.Request) -> Link | None:
+        return await accept(request, self._flusher, self.limits, self.counters)
+
+    def received(self, socket: EngineSocket, data: Part) -> None:
+        self._upper.received(socket, data)
+
+    def ended(self, socket: EngineSocket, reason: str) -> None:
+        self.counters.closed[reason] += 1
+        self._upper.ended(socket, reason)
+
+    def forget(self, socket: EngineSocket) -> None:
+        self.sockets.pop(socket.sid, None)
+
+    def log_malformed(self, socket: EngineSocket, error: Malformed) -> None:
+        """One line, no trace; the frame itself stays out of the log."""
+        second = int(time.monotonic())
+        if second != self._malformed_second:
+            self._malformed_second, self._malformed_lines = second, 0
+        self._malformed_lines += 1
+        if self._malformed_lines <= MALFORMED_LINES:
+            log.warning("malformed_frame", detail=str(error), remote_address=socket.remote_address)
+
+    # ------------------------------------------------------------------ answers, in the shape the library sends on
+
+    def answer(self, body: bytes) -> dict[str, Any]:
+        return {"status": "200 OK", "headers": [("Content-Type", "text/plain; charset=UTF-8")], "response": body}
+
+    def bad_request(self, message: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._bad_request(message)
+        return answer
+
+    def refusal(self, message: str) -> EngineIOError:
+        """The exception the library answers with 400."""
+        return EngineIOError(message)
+
+    def _ok(
+        self, packets: list[Any] | None = None, headers: list[Any] | None = None, jsonp_index: int | None = None
+    ) -> dict[str, Any]:
+        return self.answer(b"ok")  # the answer to a POST; polls are answered by the session
+
+
+def _problem(status: int, code: str, detail: str) -> web.Response:
+    """RFC 9457; the request id is added by whoever wraps this."""
+    body = {"type": f"urn:lectern:problem:{code}", "title": "Connection refused", "status": status, "detail": detail,
+            "message": detail, "code": code}  # fmt: skip
+    return web.Response(status=status, text=json.dumps(body), content_type="application/problem+json")

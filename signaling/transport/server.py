@@ -1,0 +1,119 @@
+"""The door of the transport: attach it to an application, put connections in rooms, tell rooms things.
+
+A broadcast is serialized and framed once and the same bytes go to every member. There is no way to tell a whole
+namespace: it would reach connections that are still being accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Container, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from signaling.transport import packets
+from signaling.transport.connection import Connection
+from signaling.transport.counters import TransportCounters
+from signaling.transport.engine import Engine
+from signaling.transport.handlers import Handlers, Namespace, Wishes
+from signaling.transport.hub import Hub
+from signaling.transport.limits import TransportLimits
+from signaling.transport.origins import OriginPolicy, SameOrigin
+from signaling.transport.versions import require_proven_versions
+
+NAMESPACE = "/live"
+SETTLE_SECONDS = 10.0  # for handlers still running at the end; afterwards they are canceled
+
+
+class SocketServer:
+    """Any namespaces on one engine; the conformance server uses it as it is."""
+
+    def __init__(
+        self,
+        namespaces: Mapping[str, Namespace],
+        *,
+        worker: int = 0,
+        limits: TransportLimits | None = None,
+        origins: OriginPolicy | None = None,
+        counters: TransportCounters | None = None,
+    ) -> None:
+        require_proven_versions()
+        self.limits = limits or TransportLimits()
+        self.counters = counters or TransportCounters()
+        self._hub = Hub(namespaces, worker=worker, limits=self.limits, counters=self.counters)
+        self._engine = Engine(
+            self._hub, worker=worker, limits=self.limits, origins=origins or SameOrigin(), counters=self.counters
+        )
+
+    def attach(self, app: web.Application, path: str = "socket.io") -> None:
+        """Answer every method on `/<path>/`; must be called before the application is frozen."""
+        app.router.add_route("*", f"/{path.strip('/')}/", self._engine.handle_request)
+
+    @property
+    def transports(self) -> int:
+        """Transports open now, connected or not."""
+        return len(self._engine.sockets)
+
+    async def close(self, *, drain_seconds: float = 0) -> None:
+        """Accept nobody new, close all transports over `drain_seconds`, wait for every handler; twice is fine."""
+        self._engine.is_accepting = False
+        sockets = list(self._engine.sockets.values())
+        pause = drain_seconds / len(sockets) if sockets else 0
+        for socket in sockets:
+            socket.end("server going away")
+            if pause:
+                await asyncio.sleep(pause)
+        await self._hub.tasks.settle(SETTLE_SECONDS)
+
+
+class LiveServer(SocketServer):
+    """The product's server: one namespace, `/live`, whose events carry one object and are always acknowledged."""
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        worker: int = 0,
+        limits: TransportLimits | None = None,
+        origins: OriginPolicy | None = None,
+        counters: TransportCounters | None = None,
+    ) -> None:
+        super().__init__(
+            {NAMESPACE: Wishes(handlers)}, worker=worker, limits=limits, origins=origins, counters=counters
+        )
+
+    def enter(self, connection: Connection, room: str) -> None:
+        """Put a connection in a room; one that is gone stays out. Its broadcasts begin with the next one."""
+        if not connection.gone:
+            self._hub.rooms.enter(connection, room)
+
+    def leave(self, connection: Connection, room: str) -> None:
+        self._hub.rooms.leave(connection, room)
+
+    def members(self, room: str) -> Collection[Connection]:
+        return self._hub.rooms.members(room)
+
+    def connections(self) -> Collection[Connection]:
+        """Those accepted and not yet gone."""
+        return self._hub.connections.values()
+
+    def broadcast(self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()) -> int:
+        """Tell every member the same, in order with everything else they are told; how many were reached."""
+        members = self._hub.rooms.members(room)
+        if not members:
+            return 0
+        wire = packets.event(NAMESPACE, event, (payload,))
+        return sum(connection.send(wire) for connection in members if connection not in skip)
+
+    def broadcast_droppable(
+        self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()
+    ) -> int:
+        """Like `broadcast`, leaving out whoever has more unread than the low-water mark: for what is soon stale."""
+        members = [c for c in self._hub.rooms.members(room) if c.connected and c not in skip]
+        reading = [c for c in members if not c.is_busy]
+        self.counters.dropped += len(members) - len(reading)
+        if not reading:
+            return 0
+        wire = packets.event(NAMESPACE, event, (payload,))
+        return sum(connection.send(wire) for connection in reading)

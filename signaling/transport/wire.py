@@ -1,0 +1,81 @@
+"""A message made ready once for every transport: WebSocket frame bytes, and the packets polling carries.
+
+Server frames are not masked (RFC 6455 5.1) and compression is off, so the same bytes serve every client.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+TEXT, BINARY = 0x81, 0x82  # FIN and opcode (RFC 6455 5.2)
+RECORD_SEPARATOR = "\x1e"  # between packets of one polling body (Engine.IO v4)
+
+Part = str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Engine.IO packets of one message: `frame` for WebSocket, `parts` (type digit included) for polling."""
+
+    parts: tuple[Part, ...]
+    frame: bytes
+
+
+def framed(part: Part) -> bytes:
+    """One unmasked WebSocket frame around `part` (RFC 6455 5.2)."""
+    opcode, payload = (TEXT, part.encode()) if isinstance(part, str) else (BINARY, part)
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", opcode, size) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", opcode, 126, size) + payload
+    return struct.pack("!BBQ", opcode, 127, size) + payload
+
+
+def wire_of(*parts: Part) -> Wire:
+    """A wire of complete Engine.IO packets; attachments follow their header in the same bytes."""
+    return Wire(parts, b"".join(framed(part) for part in parts) if len(parts) > 1 else framed(parts[0]))
+
+
+def polling_body(parts: Iterable[Part]) -> bytes:
+    """The body of a poll's answer: packets joined by the record separator, binary as base64 behind a `b`."""
+    return RECORD_SEPARATOR.join(
+        part if isinstance(part, str) else "b" + base64.b64encode(part).decode() for part in parts
+    ).encode("utf-8", "surrogatepass")
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON; raises ValueError for what browsers cannot parse (NaN and infinities)."""
+    text = _PLAIN.encode(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: legal in a JSON escape, not in UTF-8
+        return _ESCAPED.encode(value)
+    return text
+
+
+def loads(text: str) -> Any:
+    """JSON from a client; raises ValueError for malformed text, NaN, infinities and absurd nesting."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def sizes(parts: Sequence[Part]) -> int:
+    """How many bytes (characters, for text) these packets hold."""
+    return sum(map(len, parts))
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_PLAIN = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ESCAPED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_no_constants)

@@ -1,0 +1,74 @@
+"""A real LiveServer on a free port, handlers that remember, and clients of several kinds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from signaling.transport import LiveServer
+from tests.signaling.transport.classroom import Classroom
+from tests.signaling.transport.official import OfficialClients
+from tests.signaling.transport.raw import RawClient
+
+Start = Callable[..., Awaitable["Live"]]
+
+
+class Live:
+    """A running server: where it is, what it is, and who handles its events."""
+
+    def __init__(self, url: str, server: LiveServer, classroom: Classroom) -> None:
+        self.url = url
+        self.live_url = f"{url}/live"
+        self.server = server
+        self.classroom = classroom
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Start a server with the given LiveServer options; all are closed afterwards."""
+    async with AsyncExitStack() as stack:
+
+        async def started(**options: Any) -> Live:
+            classroom = Classroom()
+            server = LiveServer(classroom, **options)
+            classroom.server = server
+            app = web.Application()
+            server.attach(app)
+            runner = web.AppRunner(app, shutdown_timeout=1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            stack.push_async_callback(runner.cleanup)
+            stack.push_async_callback(server.close)
+            host, port = runner.addresses[0][:2]
+            return Live(f"http://{host}:{port}", server, classroom)
+
+        yield started
+
+
+@pytest.fixture
+async def live(start: Start) -> Live:
+    return await start()
+
+
+@pytest.fixture
+async def official() -> AsyncIterator[OfficialClients]:
+    async with OfficialClients() as clients:
+        yield clients
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def raw(http: aiohttp.ClientSession) -> RawClient:
+    """Engine.IO by hand, for what a well-behaved client never sends."""
+    return RawClient(http)
