@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+)
 
 from server.errors import Invalid
 
@@ -16,6 +25,14 @@ class Wire(BaseModel):
     """A shape clients send or receive over REST: unknown fields are ignored."""
 
     model_config = ConfigDict(from_attributes=True, extra="ignore", allow_inf_nan=False)
+
+    # The version clients may send back in If-Match; set by the service that shows the thing, empty when it has none.
+    _etag: str = PrivateAttr(default="")
+
+    def tagged(self, etag: str) -> Self:
+        """This shape with its ETag."""
+        self._etag = etag
+        return self
 
 
 class StrictWire(BaseModel):

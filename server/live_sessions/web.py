@@ -60,7 +60,7 @@ async def _one(request: Request, live_session_id: int) -> LiveSessionShown:
         if row is None:
             raise Missing()
         shown = (await _shown(request, read, [row]))[0]
-    return shown
+    return shown.tagged(etag_of(row.id, row.updated_at, row.status))
 
 
 @route.post(

@@ -1,0 +1,94 @@
+"""The stored timeline: read pages of it, find a repeated wish, append."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from server.accounts.tables import User
+from server.db.database import Reading, Work
+from server.live_sessions.tables import LiveSession, LiveSessionEvent
+from signaling.rooms.state import Room, TimelineEvent, evolve
+
+PAGE = 1000  # events read at a time when a room is rebuilt
+
+_COLUMNS = (
+    LiveSessionEvent.seq,
+    LiveSessionEvent.at,
+    LiveSessionEvent.type,
+    LiveSessionEvent.actor_id,
+    LiveSessionEvent.client_id,
+    LiveSessionEvent.payload,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a wish was answered when it was first carried out."""
+
+    seq: int
+    at: datetime
+    extra: dict[str, Any]
+
+
+async def events_after(read: Reading, live_session_id: int, after: int, limit: int) -> list[TimelineEvent]:
+    """Up to `limit` events later than `after`, in order, without a gap."""
+    query = (
+        select(*_COLUMNS)
+        .where(LiveSessionEvent.live_session_id == live_session_id, LiveSessionEvent.seq > after)
+        .order_by(LiveSessionEvent.seq)
+        .limit(limit)
+    )
+    return [TimelineEvent(*row) for row in await read.execute(query)]
+
+
+async def answer_to(read: Reading, live_session_id: int, actor_id: int, client_id: str) -> Stored | None:
+    """The stored answer to a wish that was carried out before."""
+    query = select(LiveSessionEvent.seq, LiveSessionEvent.at, LiveSessionEvent.answer).where(
+        LiveSessionEvent.live_session_id == live_session_id,
+        LiveSessionEvent.actor_id == actor_id,
+        LiveSessionEvent.client_id == client_id,
+    )
+    row = (await read.execute(query)).first()
+    return Stored(row[0], row[1], dict(row[2] or {})) if row is not None else None
+
+
+async def append(
+    work: Work, live_session_id: int, events: Sequence[TimelineEvent], extra: dict[str, Any] | None
+) -> None:
+    """Write numbered events; the first one keeps what the acknowledgement adds."""
+    rows = [
+        {
+            "live_session_id": live_session_id,
+            "seq": event.seq,
+            "at": event.at,
+            "type": event.type,
+            "actor_id": event.actor_id,
+            "client_id": event.client_id,
+            "payload": dict(event.payload),
+            "answer": (extra or None) if index == 0 else None,
+        }
+        for index, event in enumerate(events)
+    ]
+    await work.execute(insert(LiveSessionEvent), rows)
+
+
+async def empty_room(read: Reading, row: LiveSession) -> Room:
+    """The room before its first event."""
+    name = await read.scalar(select(User.name).where(User.id == row.host_id))
+    status = row.status if row.status in ("scheduled", "cancelled") else "scheduled"
+    return Room(row.id, row.host_id, name or "", status, row.max_participants)
+
+
+async def rebuild(read: Reading, row: LiveSession) -> tuple[Room, list[TimelineEvent]]:
+    """The room from its whole log, and the last page of events."""
+    room, page = await empty_room(read, row), list[TimelineEvent]()
+    while found := await events_after(read, row.id, room.seq, PAGE):
+        page = found
+        for event in found:
+            room = evolve(room, event)
+    return room, page

@@ -1,0 +1,164 @@
+"""Rooms this process knows: each at the last event it has told its members.
+
+State and delivery move together in advance(), in one step without an await, so whoever reads a room here and then
+enters its audience misses nothing and hears nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from server.db.database import Database, Reading
+from server.errors import LecternError, Missing
+from server.live_sessions.tables import LiveSession
+from signaling.rooms import log as timeline_log
+from signaling.rooms.state import Room, TimelineEvent, evolve
+
+MOST_ROOMS = 256  # the room unused for longest is forgotten and rebuilt from its log when needed
+HEAL_FIRST_WAIT_SECONDS, HEAL_LONGEST_WAIT_SECONDS = 0.1, 2.0
+RECENT_EVENTS = 512  # kept in memory for the end of a catch-up; older ones are read from the log
+log = structlog.get_logger(__name__)
+
+Deliver = Callable[[int, str, Sequence[TimelineEvent], Room, Room], None]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One room as told so far."""
+
+    epoch: str
+    room: Room
+    recent: deque[TimelineEvent] = field(default_factory=lambda: deque(maxlen=RECENT_EVENTS))
+    waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+
+    def events_after(self, seq: int) -> list[TimelineEvent] | None:
+        """Events later than `seq` from memory; None when the log must be asked."""
+        if seq == self.room.seq:
+            return []
+        if not self.recent or self.recent[0].seq > seq + 1:
+            return None
+        return [event for event in self.recent if event.seq > seq]
+
+
+class Registry:
+    """The rooms of one process. `deliver` tells members what happened; it must not await."""
+
+    def __init__(self, database: Database, deliver: Deliver, is_watched: Callable[[int], bool]) -> None:
+        self._database, self._deliver, self._is_watched = database, deliver, is_watched
+        self._healing: dict[int, asyncio.Task[None]] = {}
+        self._entries: OrderedDict[int, Entry] = OrderedDict()
+        self._loading: dict[int, asyncio.Future[Entry]] = {}
+
+    def known(self, live_session_id: int) -> Entry | None:
+        """The room if it is in memory."""
+        entry = self._entries.get(live_session_id)
+        if entry is not None:
+            self._entries.move_to_end(live_session_id)
+        return entry
+
+    async def close(self) -> None:
+        """Stop what is still reading."""
+        for task in list(self._healing.values()):
+            task.cancel()
+        await asyncio.gather(*self._healing.values(), return_exceptions=True)
+
+    def heal(self, live_session_id: int) -> None:
+        """What the log holds is not known here (a commit's end was not seen, an event is missing): read it and tell."""
+        if live_session_id in self._entries and live_session_id not in self._healing:
+            task = asyncio.get_running_loop().create_task(self._heal(live_session_id))
+            self._healing[live_session_id] = task
+            task.add_done_callback(lambda _: self._healing.pop(live_session_id, None))
+
+    async def _heal(self, live_session_id: int) -> None:
+        wait = HEAL_FIRST_WAIT_SECONDS
+        while (entry := self._entries.get(live_session_id)) is not None:
+            try:
+                async with self._database.read() as read:
+                    found = await timeline_log.events_after(read, live_session_id, entry.room.seq, timeline_log.PAGE)
+            except LecternError:
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, HEAL_LONGEST_WAIT_SECONDS)
+                continue
+            self.advance(live_session_id, entry.epoch, found)
+            if len(found) < timeline_log.PAGE:
+                return
+
+    async def entry(self, live_session_id: int) -> Entry:
+        """The room, read from its log when it is not in memory. Raises Missing."""
+        while True:
+            if (entry := self.known(live_session_id)) is not None:
+                return entry
+            if (loading := self._loading.get(live_session_id)) is not None:
+                await asyncio.wait([loading])
+                continue
+            future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+            self._loading[live_session_id] = future
+            try:
+                async with self._database.read() as read:
+                    made = await self._read(read, live_session_id)
+                return self._entries.setdefault(live_session_id, made)
+            finally:
+                del self._loading[live_session_id]
+                future.cancel()
+                self._trim()
+
+    async def _read(self, read: Reading, live_session_id: int) -> Entry:
+        row = await read.get(LiveSession, live_session_id)
+        if row is None:
+            raise Missing()
+        room, page = await timeline_log.rebuild(read, row)
+        entry = Entry(row.epoch, room)
+        entry.recent.extend(page)
+        return entry
+
+    def advance(self, live_session_id: int, epoch: str, events: Sequence[TimelineEvent]) -> None:
+        """Committed events reach the room and its members, each once and in order."""
+        entry = self._entries.get(live_session_id)
+        if entry is None:
+            return
+        fresh = [event for event in events if event.seq > entry.room.seq]
+        if not fresh:
+            return
+        if fresh[0].seq != entry.room.seq + 1:
+            log.warning("room out of step", live_session_id=live_session_id, at=entry.room.seq)
+            self.heal(live_session_id)
+            return
+        before = room = entry.room
+        for event in fresh:
+            room = evolve(room, event)
+        entry.room = room
+        entry.recent.extend(fresh)
+        self._deliver(live_session_id, epoch, fresh, before, room)
+        _release(entry, room.seq)
+
+    def update(self, live_session_id: int, change: Callable[[Room], Room]) -> None:
+        """A change to the room that is no event (a new size); nothing is told."""
+        if (entry := self._entries.get(live_session_id)) is not None:
+            entry.room = change(entry.room)
+
+    async def reached(self, live_session_id: int, seq: int) -> Entry:
+        """Wait until members were told of event `seq`; returns the room, which may be further."""
+        while (entry := await self.entry(live_session_id)).room.seq < seq:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            entry.waiters.append((seq, waiter))
+            await asyncio.wait([waiter], timeout=5)
+        return entry
+
+    def _trim(self) -> None:
+        """A room with members here is never forgotten: they are told from its entry."""
+        idle = [key for key in self._entries if not self._is_watched(key)]
+        for key in idle[: max(0, len(self._entries) - MOST_ROOMS)]:
+            _release(self._entries.pop(key), None)
+
+
+def _release(entry: Entry, reached: int | None) -> None:
+    waiting = entry.waiters
+    entry.waiters = [w for w in waiting if reached is not None and w[0] > reached]
+    for seq, waiter in waiting:
+        if (reached is None or seq <= reached) and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,201 @@
+"""Commands become durable events: lock the session, catch up, look up repeats, decide, append, commit, then tell.
+
+The session's row lock orders all writes to a room, whichever process makes them. perform() works in a caller's
+transaction (REST, jobs); writer.py groups sockets' commands into transactions of its own. Both go through judge().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from server.db.database import Database, Work
+from server.errors import Missing
+from server.live_sessions import service as live_sessions
+from server.live_sessions.commands import CancelLiveSession, CutOff, StartLiveSession
+from server.live_sessions.rules import AlreadyLive
+from server.live_sessions.rules import InvalidStatus as CannotCancel
+from server.live_sessions.tables import LiveSession, Participation
+from signaling.rooms import effects
+from signaling.rooms import log as timeline_log
+from signaling.rooms.registry import Registry
+from signaling.rooms.room import Enter, Leave, Vacate, decide
+from signaling.rooms.state import Room, TimelineEvent, evolve
+
+SEAT_HELD = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to: the position, whether anything changed, and what the acknowledgement adds."""
+
+    seq: int
+    at: datetime
+    is_unchanged: bool = False
+    is_repeat: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Scene:
+    """One room inside one transaction: its locked row, its state with what this transaction added."""
+
+    row: LiveSession
+    room: Room
+    told_up_to: int
+    events: list[TimelineEvent] = field(default_factory=list)
+
+
+class Timeline:
+    """The log of all rooms, as this process writes it. Implements server.ports.Rooms."""
+
+    def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
+        self.database, self.registry, self.seat_held = database, registry, seat_held
+        self.lease_id = 0  # set by presence when the process's lease is written
+
+    async def perform(self, work: Work, command: Any) -> Mapping[str, Any]:
+        """A room command in the caller's transaction; members are told after its commit. Raises LecternError."""
+        if isinstance(command, CutOff):
+            await self._cut_off(work, command)
+            return {}
+        if isinstance(command, CancelLiveSession):
+            await self._cancel(work, command)
+            return {}
+        actor = getattr(command, "actor_id", None)
+        answer = await self.judge(work, command.live_session_id, command, actor, getattr(command, "client_id", None))
+        self.tell_after_commit(work)
+        return {"seq": answer.seq, "notified": 0, **answer.extra}
+
+    async def judge(
+        self, work: Work, live_session_id: int, command: Any, actor_id: int | None, client_id: str | None
+    ) -> Answer:
+        """Decide one command and write its events. Raises LecternError when refused; then nothing was written."""
+        scene = await self._scene(work, live_session_id)
+        if client_id is not None and actor_id is not None:
+            stored = await timeline_log.answer_to(work, live_session_id, actor_id, client_id)
+            if stored is not None:
+                return Answer(stored.seq, stored.at, is_repeat=True, extra=stored.extra)
+        if isinstance(command, StartLiveSession):
+            await self._require_only_live(work, scene.row)
+        if isinstance(command, Enter):
+            command = replace(command, is_lapsed=await self._is_lapsed(work, scene.row.id, command.user_id))
+        decided = decide(scene.room, command)
+        if isinstance(command, (Vacate, Leave)) and command.connection_id is not None:
+            is_last = await effects.disconnect(work, scene.row, command)
+            decided = decided if is_last else ()
+        answer = await self._append(work, scene, decided, actor_id, client_id)
+        if isinstance(command, Enter):
+            await effects.connect(work, scene.row, command, self.lease_id)
+        return answer
+
+    async def _append(
+        self, work: Work, scene: Scene, decided: Any, actor_id: int | None, client_id: str | None
+    ) -> Answer:
+        if not decided:
+            return Answer(scene.room.seq, work.now, is_unchanged=True)
+        first = scene.room.seq + 1
+        events = [
+            TimelineEvent(first + i, work.now, new.type, actor_id, client_id if i == 0 else None, new.payload)
+            for i, new in enumerate(decided)
+        ]
+        for event in events:
+            scene.room = evolve(scene.room, event)
+        scene.row.last_seq = scene.room.seq
+        if not scene.room.present and scene.row.empty_since is None:
+            scene.row.empty_since = work.now
+        extra = await effects.apply(work, scene.row, events)
+        await timeline_log.append(work, scene.row.id, events, extra)
+        scene.events.extend(events)
+        return Answer(first, work.now, extra=extra)
+
+    async def _scene(self, work: Work, live_session_id: int) -> Scene:
+        """The room as this transaction sees it; its row is locked until the end."""
+        scenes: dict[int, Scene] = work.scratch.setdefault(Scene, {})
+        if (known := scenes.get(live_session_id)) is not None:
+            return known
+        row = await work.get(LiveSession, live_session_id, for_update=True)
+        if row is None:
+            raise Missing()
+        entry = self.registry.known(live_session_id)
+        if entry is not None and entry.epoch == row.epoch and entry.room.seq <= row.last_seq:
+            room, missed = entry.room, list[TimelineEvent]()
+            if room.seq < row.last_seq:
+                missed = await timeline_log.events_after(work, live_session_id, room.seq, row.last_seq - room.seq)
+                for event in missed:
+                    room = evolve(room, event)
+            scene = Scene(row, room, entry.room.seq, missed)
+        else:
+            room, _ = await timeline_log.rebuild(work, row)
+            scene = Scene(row, room, room.seq)
+        scene.room = replace(scene.room, max_participants=row.max_participants)
+        scenes[live_session_id] = scene
+        return scene
+
+    def tell_after_commit(self, work: Work) -> None:
+        """Once per transaction: members are told of what it appended; if its end is not seen, the log is asked."""
+        if "told" in work.scratch:
+            return
+        work.scratch["told"] = True
+        work.after_commit(lambda: self.tell(work))
+        work.after_rollback(lambda: self.doubt(work))
+
+    def tell(self, work: Work) -> None:
+        for live_session_id, scene in work.scratch.get(Scene, {}).items():
+            self.registry.advance(live_session_id, scene.row.epoch, scene.events)
+
+    def doubt(self, work: Work) -> None:
+        for live_session_id in work.scratch.get(Scene, {}):
+            self.registry.heal(live_session_id)
+
+    async def _require_only_live(self, work: Work, row: LiveSession) -> None:
+        """A course has one live session at a time; the unique index catches whoever races past this look."""
+        if row.course_id is None or row.status == "live":
+            return
+        other = select(LiveSession.id).where(LiveSession.course_id == row.course_id, LiveSession.status == "live")
+        if (found := await work.scalar(other)) is not None:
+            raise AlreadyLive(live_session_id=found)
+        if row.status != "scheduled":
+            return
+        try:
+            async with work.session.begin_nested():
+                row.status = "live"
+        except IntegrityError as error:
+            await work.session.refresh(row)
+            raise AlreadyLive(live_session_id=await work.scalar(other)) from error
+
+    async def _is_lapsed(self, work: Work, live_session_id: int, user_id: int) -> bool:
+        open_stay = select(Participation.last_seen_at).where(
+            Participation.live_session_id == live_session_id,
+            Participation.user_id == user_id,
+            Participation.left_at.is_(None),
+        )
+        seen_at = await work.scalar(open_stay)
+        return seen_at is not None and work.now - seen_at > self.seat_held
+
+    async def _cut_off(self, work: Work, command: CutOff) -> None:
+        rooms = select(LiveSession.id).where(LiveSession.course_id == command.course_id, LiveSession.status == "live")
+        for live_session_id in list(await work.scalars(rooms)):
+            await self.judge(work, live_session_id, Leave(command.user_id), None, None)
+        self.tell_after_commit(work)
+
+    async def _cancel(self, work: Work, command: CancelLiveSession) -> None:
+        row = await work.get(LiveSession, command.live_session_id, for_update=True)
+        if row is None:
+            raise Missing()
+        if row.status == "cancelled":
+            return
+        if row.status != "scheduled":
+            raise CannotCancel("A class that has begun cannot be cancelled; end it instead.")
+        row.status, row.updated_at = "cancelled", work.now
+        if row.scheduled_at is not None:
+            await live_sessions.tell_cancelled(work, row)
+        await live_sessions.announce_change(work, row)
+        work.announce(effects.RoomClosed(row.id, "cancelled"))
+        work.after_commit(lambda: self.registry.update(row.id, lambda room: replace(room, status="cancelled")))
+
+

@@ -1,0 +1,126 @@
+"""The rooms' own tasks that write: sockets' commands wait in line and go together in the next transaction.
+
+A client that vanishes cancels nothing, because no handler writes. PostgreSQL has one lane a room (its row lock is the
+order); SQLite one for all, because its writer is one anyway. Each command gets its own answer, after the commit and
+before its event is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from server.errors import Away, Internal, LecternError
+from server.metrics import Metrics
+from signaling.rooms.timeline import Answer, Timeline
+
+GROUP = 64  # commands in one transaction; the rest wait for the next
+WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    live_session_id: int
+    command: Any
+    actor_id: int | None
+    client_id: str | None
+    answer: asyncio.Future[Answer]
+
+
+class Writer:
+    """Group commit. act() is what handlers call; close() lets what is in line finish."""
+
+    def __init__(self, timeline: Timeline, metrics: Metrics) -> None:
+        self._timeline, self._metrics = timeline, metrics
+        self._lanes: dict[int, deque[Wanted]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def act(
+        self, live_session_id: int, command: Any, *, actor_id: int | None = None, client_id: str | None = None
+    ) -> Answer:
+        """Carry out one room command. Raises LecternError: refused, or Away when it may be sent again."""
+        lane_id = 0 if self._timeline.database.is_sqlite else live_session_id
+        lane = self._lanes.setdefault(lane_id, deque())
+        if len(lane) >= WAITING:
+            raise Away("The class is very busy right now; try again in a moment.")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        lane.append(Wanted(live_session_id, command, actor_id, client_id, future))
+        if lane_id not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._run(lane_id, lane))
+            self._tasks[lane_id] = task
+        return await future
+
+    async def close(self) -> None:
+        """Wait until everything in line is written."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _run(self, lane_id: int, lane: deque[Wanted]) -> None:
+        try:
+            while lane:
+                group = [lane.popleft() for _ in range(min(GROUP, len(lane)))]
+                await self._commit(group)
+        finally:
+            del self._tasks[lane_id]
+            del self._lanes[lane_id]
+
+    async def _commit(self, group: list[Wanted]) -> None:
+        outcomes: list[Answer | Exception] = []
+        started = time.perf_counter()
+        try:
+            async with self._timeline.database.work("timeline") as work:
+                work.after_rollback(lambda: self._timeline.doubt(work))
+                for wanted in group:
+                    outcomes.append(await self._judged(work, wanted))
+        except LecternError as error:
+            self._fail(group, error)
+            return
+        except Exception as error:
+            if len(group) > 1:
+                # One command broke the transaction for all: each gets its own, so that only the guilty one fails.
+                log.exception("group commit failed", commands=len(group))
+                for wanted in group:
+                    await self._commit([wanted])
+                return
+            log.exception("room command failed", command=type(group[0].command).__name__)
+            self._fail(group, error)
+            return
+        self._metrics.commits.observe(time.perf_counter() - started)
+        for wanted, outcome in zip(group, outcomes, strict=True):
+            _settle(wanted.answer, outcome)
+        # Answers first: their handlers run, and acknowledge, before the events of this commit are told; both happen
+        # before the next group begins.
+        asyncio.get_running_loop().call_soon(self._timeline.tell, work)
+        await asyncio.sleep(0)
+
+    @staticmethod
+    def _fail(group: list[Wanted], error: Exception) -> None:
+        for wanted in group:
+            _settle(wanted.answer, error)
+
+    async def _judged(self, work: Any, wanted: Wanted) -> Answer | Exception:
+        try:
+            return await self._timeline.judge(
+                work, wanted.live_session_id, wanted.command, wanted.actor_id, wanted.client_id
+            )
+        except Away:
+            raise
+        except LecternError as refusal:
+            return refusal
+
+
+def _settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Answer):
+        future.set_result(outcome)
+    else:
+        error = outcome if isinstance(outcome, LecternError) else Internal()
+        future.set_exception(error)
+        future.exception()  # a client that has gone does not fetch its answer; that is no fault of ours
