@@ -1,0 +1,44 @@
+/**
+ * Watches one peer connection: a stumble is answered by an ICE restart, a fall by a new connection.
+ *
+ * Browsers report a lost path as `disconnected` after some seconds and often recover by themselves, so a restart waits a
+ * moment; a restart that does not connect in time means that the other side no longer knows us.
+ */
+
+/** Seconds a path may be `disconnected` before the restart. */
+const PATIENCE_SECONDS = 1.5;
+
+/** Seconds a new or restarted connection has until it must be up; set-up takes a tenth of that even far away. */
+const CONNECT_SECONDS = 8;
+
+/**
+ * @param {RTCPeerConnection} pc
+ * @param {{connected: () => void, restart: () => void, rebuild: () => void,
+ *   after: (seconds: number, act: () => void) => unknown}} acts Called only while the connection is open.
+ */
+export function watch(pc, { connected, restart, rebuild, after }) {
+  let isRestarting = false;
+  const isOpen = () => pc.connectionState !== "closed" && pc.signalingState !== "closed";
+  const mustConnect = () =>
+    after(CONNECT_SECONDS, () => {
+      if (isOpen() && pc.connectionState !== "connected") rebuild();
+    });
+  const stumbled = () => {
+    if (isRestarting || !isOpen()) return;
+    isRestarting = true;
+    restart();
+    mustConnect();
+  };
+  pc.addEventListener("connectionstatechange", () => {
+    if (pc.connectionState === "connected") {
+      isRestarting = false;
+      connected();
+    } else if (pc.connectionState === "failed") {
+      if (isRestarting) rebuild();
+      else stumbled();
+    } else if (pc.connectionState === "disconnected") {
+      after(PATIENCE_SECONDS, () => pc.connectionState === "disconnected" && stumbled());
+    }
+  });
+  mustConnect();
+}
