@@ -1,0 +1,140 @@
+"""Run one worker process: fresh, limited, with an empty environment, and gone when we are.
+
+A pool would be wrong here: killing one of its workers breaks them all. Starting Python costs a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+ROOT = Path(__file__).resolve().parents[2]
+# -I ignores the environment and the working directory; the one place to import from is given as an argument.
+BOOT = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("server.content.worker", None, "__main__")
+"""
+MEBIBYTE = 1024 * 1024
+LONGEST_LINE = 64 * 1024
+ERROR_TAIL = 2000
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cage:
+    """What one run may use; `wall_seconds` is enforced from outside, the rest by the kernel."""
+
+    address_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+    wall_seconds: float
+
+
+INSPECT = Cage(768 * MEBIBYTE, 30, 16 * MEBIBYTE, 60)
+PACKAGE = Cage(1024 * MEBIBYTE, 300, 1024 * MEBIBYTE, 600)
+PICTURE = Cage(768 * MEBIBYTE, 20, 64 * MEBIBYTE, 30)
+
+
+def transcoding(duration_seconds: float) -> Cage:
+    """A cage that grows with the length: ten times the playing time, at least ten minutes."""
+    seconds = max(600, int(duration_seconds * 10))
+    return Cage(2048 * MEBIBYTE, seconds, 4096 * MEBIBYTE, seconds * 2)
+
+
+class WorkerRefused(Exception):
+    """The file is at fault; `code` is stable, and another try would say the same."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code, self.detail = code, detail
+        super().__init__(f"{code}: {detail}")
+
+
+class WorkerTimedOut(WorkerRefused):
+    """It used up its time."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout", "Processing took longer than is allowed for its length.")
+
+
+class WorkerCrashed(Exception):
+    """The process ended without an answer; another try may do better."""
+
+
+async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+    """Carry out `order` in a worker process; `told(stage, percent)` hears how far it is.
+
+    Raises WorkerRefused, WorkerTimedOut, WorkerCrashed. Cancelling this ends the process.
+    """
+    limits = {
+        "address_bytes": cage.address_bytes,
+        "cpu_seconds": cage.cpu_seconds,
+        "file_bytes": cage.file_bytes,
+    }
+    argument = json.dumps({**order, "limits": limits, "parent": os.getpid()})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-c", BOOT, str(ROOT), argument),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={},
+        cwd="/",
+        start_new_session=True,
+        limit=LONGEST_LINE,
+    )
+    try:
+        async with asyncio.timeout(cage.wall_seconds):
+            said = asyncio.create_task(_tail(process.stderr))
+            last = await _lines(process.stdout, told)
+            await process.wait()
+    except TimeoutError as error:
+        raise WorkerTimedOut() from error
+    finally:
+        await _end(process)
+    if process.returncode == -signal.SIGXCPU:
+        raise WorkerTimedOut()
+    if process.returncode != 0 or not ("result" in last or "refused" in last):
+        raise WorkerCrashed(f"status {process.returncode}: {await said}")
+    if "refused" in last:
+        raise WorkerRefused(str(last["refused"]), str(last.get("detail", "")))
+    return dict(last["result"])
+
+
+async def _lines(stream: asyncio.StreamReader | None, told: Callable[[str, float], None] | None) -> dict[str, Any]:
+    assert stream is not None
+    last: dict[str, Any] = {}
+    while line := await stream.readline():
+        try:
+            last = json.loads(line)
+        except ValueError as error:
+            raise WorkerCrashed("it said something that is not JSON") from error
+        if "stage" in last and told is not None:
+            told(str(last["stage"]), float(last["percent"]))
+    return last
+
+
+async def _tail(stream: asyncio.StreamReader | None) -> str:
+    """The end of what a process complained about, for the log."""
+    assert stream is not None
+    kept = b""
+    while chunk := await stream.read(4096):
+        kept = (kept + chunk)[-ERROR_TAIL:]
+    return kept.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        try:
+            process.kill()
+        except ProcessLookupError:
+            return
+        await process.wait()

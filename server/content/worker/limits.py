@@ -1,0 +1,49 @@
+"""The cage of one worker process: what it may use, and that it dies with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+
+NICENESS = 10
+MOST_FILES = 32
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def enter(limits: Mapping[str, int], parent: int) -> None:
+    """Give up what the work does not need. `limits`: address_bytes, cpu_seconds, file_bytes."""
+    os.umask(0o077)
+    os.nice(NICENESS)
+    for which, value in (
+        (resource.RLIMIT_AS, limits["address_bytes"]),
+        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, MOST_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(which, (value, value))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit becomes an error we can name
+    _die_with(parent)
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
+    threading.Thread(target=_wait_for_end_of_input, daemon=True).start()
+
+
+def _wait_for_end_of_input() -> None:
+    """Where the kernel sends no signal, the closed pipe tells."""
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
