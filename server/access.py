@@ -89,11 +89,12 @@ def require(role: Role | None, action: Action, *, is_known: bool = False) -> Non
     """Let pass or refuse.
 
     Raises Missing for somebody without a role, who must not learn that the thing exists; with `is_known` (a published
-    course is known to everyone) NotEnrolled instead. Raises NotCourseInstructor or NotAllowed for a member who may not.
+    course is known to everyone) NotEnrolled, or NotCourseInstructor where enrolling would not help. Raises
+    NotCourseInstructor or NotAllowed for a member who may not.
     """
     if role is None:
         if is_known:
-            raise NotEnrolled()
+            raise NotEnrolled() if action in _STUDENT else NotCourseInstructor()
         raise Missing()
     if action not in GRANTS[role]:
         raise NotCourseInstructor() if action in GRANTS[Role.INSTRUCTOR] else NotAllowed()
