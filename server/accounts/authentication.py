@@ -1,0 +1,86 @@
+"""From an access token to the actor: the signature first, then that the sign-in and the person still stand.
+
+One query on a read connection, remembered for a second; whatever ends a sign-in in this process is heard at once,
+in another process within that second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from server.access import AccountRole, Actor
+from server.accounts.tables import SignIn, User
+from server.accounts.tokens import AccessClaims, Tokens
+from server.db import Database
+from server.errors import Unauthenticated
+
+STALE_SECONDS = 1.0
+REMEMBERED = 4096  # sign-ins; when full, all are forgotten and asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    user_id: int
+    name: str
+    role: AccountRole
+    avatar_url: str | None
+    read_at: float
+
+
+class Authenticator:
+    """Call it with a token. `forget` is for whoever hears that sign-ins ended or a person changed."""
+
+    def __init__(self, database: Database, tokens: Tokens, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._tokens, self._clock = database, tokens, clock
+        self._known: dict[int, _Standing] = {}
+        self._forgotten = 0
+
+    async def __call__(self, token: str) -> Actor:
+        """The actor. Raises Unauthenticated, TokenExpired, DatabaseAway."""
+        claims = self._tokens.read_access(token, self._database.clock.now())
+        known = self._known.get(claims.sign_in_id)
+        if known is None or known.user_id != claims.user_id or self._clock() - known.read_at > STALE_SECONDS:
+            known = await self._look_up(claims)
+        return Actor(
+            id=claims.user_id,
+            name=known.name,
+            role=known.role,
+            sign_in_id=claims.sign_in_id,
+            token_expires_at=claims.expires_at,
+            avatar_url=known.avatar_url,
+        )
+
+    def forget(self, user_id: int, sign_in_ids: Collection[int] = ()) -> None:
+        """Ask the database again about this person's sign-ins (all of them, or those named)."""
+        self._forgotten += 1
+        for sign_in_id in [i for i, known in self._known.items() if known.user_id == user_id]:
+            if not sign_in_ids or sign_in_id in sign_in_ids:
+                del self._known[sign_in_id]
+
+    async def _look_up(self, claims: AccessClaims) -> _Standing:
+        asked_at, forgotten = self._clock(), self._forgotten
+        async with self._database.read() as read:
+            found = await read.execute(
+                select(User.name, User.role, User.avatar_url)
+                .join(SignIn, SignIn.user_id == User.id)
+                .where(
+                    User.id == claims.user_id,
+                    User.disabled_at.is_(None),
+                    SignIn.id == claims.sign_in_id,
+                    SignIn.ended_at.is_(None),
+                )
+            )
+            row = found.one_or_none()
+        if row is None:
+            raise Unauthenticated("This sign-in has ended; sign in again.")
+        standing = _Standing(claims.user_id, row.name, AccountRole(row.role), row.avatar_url, asked_at)
+        # What was read before a forget() may be older than it, and is not kept.
+        if forgotten == self._forgotten:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[claims.sign_in_id] = standing
+        return standing
