@@ -1,0 +1,148 @@
+"""Keep one media worker running beside an embedded server: start it, notice its end, start it again, end it.
+
+The worker's life is bound to ours twice: the pipe on its standard input reaches its end when we are gone, however we
+went, and on Linux it asks the kernel for a death signal. See signaling/media/worker.py for its side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 15.0  # a worker that has not said so by then is killed and started again
+STOP_SECONDS = 3.0  # from closing its pipe to killing it
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 5.0  # doubled each time a worker ends before it was ready
+LONGEST_SOCKET_PATH = 100  # bytes; sun_path holds 104 to 108
+KEPT_FROM_WORKER = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "LECTERN_DEMO_PASSWORD")
+log = structlog.get_logger(__name__)
+
+
+class MediaWorkerFailed(SystemExit):
+    """The first worker never became ready; the text is one line."""
+
+
+class MediaSupervisor:
+    """Runs `python -m signaling.media.worker`; `address` is where its control socket listens.
+
+    `inherited` are file descriptors the worker keeps open (the data directory's lock). Closed once; closing twice is
+    harmless.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        udp_host: str,
+        udp_port: int,
+        public_addresses: Sequence[str] = (),
+        inherited: Sequence[int] = (),
+    ) -> None:
+        self._socket = _socket_path(data_dir)
+        self.address = f"unix:{self._socket}"
+        self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address]
+        self._command += ["--udp-host", udp_host, "--udp-port", str(udp_port)]
+        for address in public_addresses:
+            self._command += ["--public-address", address]
+        self._inherited = tuple(inherited)
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self.starts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The running worker's process id."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start the first worker and wait until it is ready. Raises MediaWorkerFailed."""
+        first = await self._spawn()
+        if not await self._is_ready(first):
+            await self._end(first)
+            raise MediaWorkerFailed("The media worker did not start; its words are above.")
+        self._keeper = asyncio.create_task(self._keep(first), name="media-supervisor")
+
+    async def close(self) -> None:
+        """End the worker: its pipe is closed, and it is killed if it does not go by itself."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self._process is not None:
+            await self._end(self._process)
+            self._process = None
+        self._socket.unlink(missing_ok=True)
+
+    async def _keep(self, process: asyncio.subprocess.Process) -> None:
+        """Whenever the worker ends, start another; a ready one is replaced at once, others after growing pauses."""
+        pause = 0.0
+        while True:
+            await self._until_ended(process)
+            log.warning("media worker ended", pid=process.pid, status=process.returncode, restart_in=pause)
+            await asyncio.sleep(pause)
+            process = await self._spawn()
+            if await self._is_ready(process):
+                log.info("media worker restarted", pid=process.pid)
+                pause = 0.0
+            else:
+                await self._end(process)
+                pause = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, pause * 2))
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        self.starts += 1
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name not in KEPT_FROM_WORKER},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=self._inherited,
+            # A Ctrl-C in our terminal is for us: the worker ends after the sockets were drained.
+            start_new_session=True,
+        )
+        return self._process
+
+    async def _is_ready(self, process: asyncio.subprocess.Process) -> bool:
+        """Whether the worker's first line, one JSON object, came in time."""
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                line = await process.stdout.readline()
+            return isinstance(json.loads(line), dict)
+        except (TimeoutError, ValueError):
+            return False
+
+    async def _until_ended(self, process: asyncio.subprocess.Process) -> None:
+        """Drain what it still prints, so that its pipe never fills, and wait for its end."""
+        assert process.stdout is not None
+        while await process.stdout.read(4096):
+            pass
+        await process.wait()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _socket_path(data_dir: Path) -> Path:
+    """In the data directory, or in a folder of its own when that path is too long for a socket."""
+    path = data_dir.resolve() / "media.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    return Path(tempfile.mkdtemp(prefix="lectern-")) / "media.sock"
