@@ -16,8 +16,11 @@ import pytest
 
 from server.db.database import Database
 from server.db.migrate import upgrade
+from tests.factories import World
 from tests.fakes import HeardFacts
 from tests.services import Postgres, Redis
+
+SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,9 @@ async def database(database_url: str, facts: HeardFacts) -> AsyncIterator[Databa
     opened = Database.open(database_url, publisher=facts)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """The cast, and ways to give them courses, lessons and classes; see factories.py."""
+    return await World.with_cast(database, SECRET)
