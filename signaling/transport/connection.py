@@ -5,6 +5,7 @@ Until it is accepted nothing reaches the client: what is emitted meanwhile is he
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -64,11 +65,11 @@ class Connection:
 
     def send(self, wire: Wire) -> bool:
         """Send a ready message; held until the connection is accepted."""
-        if self.connected:
+        if self._held is None:
+            if not self.connected:
+                return False
             self._hub.counters.delivered += 1
             return self._socket.send(wire)
-        if self.gone or self._held is None:
-            return False
         if len(self._held) >= self._hub.limits.held_emits:
             self.close("flooded while connecting")
             return False
@@ -77,11 +78,19 @@ class Connection:
 
     def accept(self) -> None:
         """Tell the client that it is in, then everything held for it, in order."""
-        held, self._held = self._held or [], None
         self.connected = True
         self._socket.send(packets.connected(self.namespace, self.id))
-        for wire in held:
-            self.send(wire)
+        if self._held:
+            self._socket.flush()  # in a write of its own: clients may not listen for more before they have read it
+            asyncio.get_running_loop().call_soon(self._release)
+        else:
+            self._held = None
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if self.connected and held:
+            for wire in held:
+                self.send(wire)
 
     def drop(self, reason: str) -> None:
         """Its end has begun: nothing is sent from here on."""

@@ -98,9 +98,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         return None
 
     async def _late_websocket(self, request: web.Request) -> web.StreamResponse | None:
-        """A WebSocket for a session that has one already: accepted and closed, as peers do, not refused."""
+        """A second WebSocket for one session: accepted and closed, as peers do, not refused."""
         socket = self.sockets.get(request.query.get("sid", ""))
-        if socket is None or not socket.upgraded or "Upgrade" not in request.headers:
+        if socket is None or not (socket.upgraded or socket.upgrading) or "Upgrade" not in request.headers:
             return None
         link = await self.accept(request)
         if link is None:

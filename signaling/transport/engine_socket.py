@@ -63,6 +63,11 @@ class EngineSocket:
             return self.why is None and self._link.write(wire.frame)
         return self._put(wire.parts)
 
+    def flush(self) -> None:
+        """Write now what was gathered in this loop turn."""
+        if self._link is not None:
+            self._link.flush()
+
     def _put(self, parts: tuple[Part, ...]) -> bool:
         if self.why is not None:
             return False
@@ -144,6 +149,8 @@ class EngineSocket:
         except asyncio.CancelledError:
             self.abort("transport error")
             raise
+        if request.transport is None:  # nobody is there to take what this poll was given
+            self.abort("transport error")
         if self.why is not None:
             self._gone()
         return self._engine.answer(polling_body(parts))
@@ -173,8 +180,8 @@ class EngineSocket:
         await self._read(link)
 
     async def _upgrade(self, request: web.Request) -> object:
-        if self.upgrading or self.why is not None:
-            return self._engine.bad_request("This session is being upgraded already")
+        if self.why is not None:
+            return self._engine.bad_request("This session has ended")
         self.upgrading = True
         link = None
         try:

@@ -20,8 +20,9 @@ class Heartbeat:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
+        loop = asyncio.get_running_loop()
         self._is_waiting = False
-        self._timer = asyncio.get_running_loop().call_later(self._interval, self._ping)
+        self._timer = loop.call_at(loop.time() + self._interval, self._ping)
 
     def pong(self) -> None:
         """The answer came; one nobody asked for changes nothing."""
@@ -35,6 +36,8 @@ class Heartbeat:
             self._timer = None
 
     def _ping(self) -> None:
+        assert self._timer is not None
+        due = self._timer.when() + self._timeout  # counted from when the ping was due: lateness does not add up
         self._is_waiting = True
-        self._timer = asyncio.get_running_loop().call_later(self._timeout, self._on_silence)
+        self._timer = asyncio.get_running_loop().call_at(due, self._on_silence)
         self._on_ping()

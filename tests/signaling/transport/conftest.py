@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from signaling.transport import LiveServer
+from tests.conformance_server import application
 from tests.signaling.transport.classroom import Classroom
 from tests.signaling.transport.official import OfficialClients
 from tests.signaling.transport.raw import RawClient
@@ -72,3 +73,19 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 async def raw(http: aiohttp.ClientSession) -> RawClient:
     """Engine.IO by hand, for what a well-behaved client never sends."""
     return RawClient(http)
+
+
+@pytest.fixture
+async def conformance() -> AsyncIterator[Callable[[bool], Awaitable[str]]]:
+    """Start the server of the published checks, Engine.IO's or Socket.IO's; its address."""
+    async with AsyncExitStack() as stack:
+
+        async def started(engine: bool) -> str:
+            runner = web.AppRunner(application(engine=engine), shutdown_timeout=1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            return f"http://{host}:{port}"
+
+        yield started
