@@ -1,0 +1,174 @@
+"""How a connection begins and ends, and that its handlers hear of both exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from signaling.transport import TransportLimits
+from tests.signaling.transport.conftest import Live, Start
+from tests.signaling.transport.official import OfficialClients
+from tests.signaling.transport.raw import RawClient
+
+
+async def test_a_connection_being_decided_on_hears_nothing_and_a_refused_one_never_does(
+    live: Live, raw: RawClient
+) -> None:
+    accepted, _ = await raw.websocket(live.url)
+    await accepted.send('40/live,{"slow":true,"early":1}')
+    refused, _ = await raw.websocket(live.url)
+    await refused.send('40/live,{"slow":true,"early":2,"refuse":"unauthenticated"}')
+    classroom = live.classroom
+    await classroom.until(lambda: len(classroom.deciding) == 2)
+    live.server.broadcast("class", "said", {"secret": True})
+    for connection in classroom.deciding:
+        assert connection.emit("said", {"secret": 2})
+        assert not connection.emit_droppable("said", {"secret": 3})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await refused.ws.receive()
+
+    classroom.decide.set()
+    error = str(await refused.receive())
+    assert error.startswith('44/live,{"message":"Sign in again.","data":{"code":"unauthenticated"')
+    await refused.closed()
+    assert str(await accepted.receive()).startswith("40/live,")
+    assert [await accepted.receive() for _ in range(3)] == [
+        '42/live,["welcome",{"early":1}]',
+        '42/live,["said",{"secret":true}]',
+        '42/live,["said",{"secret":2}]',
+    ]
+    assert [c.state for c in live.server.members("class")] == [None]
+    assert classroom.left == []
+
+
+async def test_a_client_that_leaves_while_being_decided_on_is_let_in_and_out(live: Live, raw: RawClient) -> None:
+    socket, _ = await raw.websocket(live.url)
+    await socket.send('40/live,{"slow":true,"early":1}')
+    await live.classroom.until(lambda: live.classroom.deciding)
+    await socket.ws.close()
+    live.classroom.decide.set()
+    ((connection, reason),) = await live.classroom.until(lambda: live.classroom.left)
+    assert not connection.connected
+    assert reason == "transport close"
+    assert not live.server.members("class")
+    assert not live.server.connections()
+
+
+async def test_a_transport_that_never_connects_is_closed(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(connect_timeout=0.1))
+    socket, _ = await raw.websocket(live.url)
+    polling = await raw.polling(live.url)
+    await socket.closed()
+    assert "1" in await polling.poll_until("1")
+    assert live.server.counters.closed["connect timeout"] == 2
+
+
+async def test_a_transport_whose_handler_hangs_is_closed(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(connect_timeout=0.1))
+    socket, _ = await raw.websocket(live.url)
+    await socket.send('40/live,{"slow":true}')
+    await socket.closed()
+    assert live.server.counters.closed["connect timeout"] == 1
+    assert live.classroom.left == []
+
+
+async def test_a_broken_connect_handler_refuses(live: Live, raw: RawClient) -> None:
+    socket, _ = await raw.websocket(live.url)
+    assert '"code":"internal"' in str(await socket.connect({"broken": True}))
+    await socket.closed()
+
+
+async def test_a_refused_client_may_try_again_but_not_for_ever(live: Live, raw: RawClient) -> None:
+    socket, _ = await raw.websocket(live.url)
+    for _ in range(5):
+        assert str(await socket.connect({"refuse": "token_expired"})).startswith("44/live,")
+    assert str(await socket.connect()).startswith("40/live,")
+
+    socket, _ = await raw.websocket(live.url)
+    for _ in range(6):
+        await socket.connect({"refuse": "token_expired"})
+    await socket.closed()
+    assert live.server.counters.closed["refused"] == 1
+
+
+async def test_many_at_once_are_let_in_a_few_at_a_time_and_none_is_dropped(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(connecting=3))
+    sockets = [(await raw.websocket(live.url))[0] for _ in range(12)]
+    for socket in sockets:
+        await socket.send('40/live,{"slow":true}')
+    await live.classroom.until(lambda: len(live.classroom.deciding) == 3)
+    live.classroom.decide.set()
+    for socket in sockets:
+        assert str(await socket.receive()).startswith("40/live,")
+    assert len(live.server.connections()) == 12
+
+
+async def test_wishes_sent_just_before_leaving_are_still_worked(live: Live, raw: RawClient) -> None:
+    socket = await raw.live(live.url)
+    for number in range(10):
+        await socket.send(f'42/live,["echo",{{"n":{number}}}]')
+    await socket.send("41/live,")
+    await live.classroom.until(lambda: live.classroom.left)
+    assert [p["n"] for _, p in live.classroom.wishes] == list(range(10))
+    assert live.classroom.left[0][1] == "client disconnect"
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"), [("close", "transport close"), ("1", "client disconnect"), ("abc", "malformed")]
+)
+async def test_the_end_is_told_once_with_its_reason(live: Live, raw: RawClient, ending: str, reason: str) -> None:
+    socket = await raw.live(live.url)
+    (connection,) = live.server.connections()
+    if ending == "close":
+        await socket.ws.close()
+    else:
+        await socket.send(ending)
+        await socket.closed()
+    await live.classroom.until(lambda: live.classroom.left)
+    connection.close("again")
+    live.server.enter(connection, "class")
+    assert [r for _, r in live.classroom.left] == [reason]
+    assert not connection.emit("said", {})
+    assert not live.server.members("class")
+
+
+async def test_closing_the_server_flushes_tells_everyone_and_waits(live: Live, raw: RawClient) -> None:
+    socket, polling = await raw.live(live.url), await raw.polling(live.url)
+    await polling.post("40/live,{}")
+    await live.classroom.until(lambda: len(live.classroom.connections) == 2)
+    live.server.broadcast("class", "said", {"last": 1})
+    await live.server.close()
+    assert await socket.receive() == '42/live,["said",{"last":1}]'
+    await socket.closed()
+    packets = await polling.poll_until("1")
+    assert packets[-2:] == ['42/live,["said",{"last":1}]', "1"]
+    assert [r for _, r in live.classroom.left] == ["server going away"] * 2
+    async with raw.http.get(f"{live.url}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status == 503
+
+
+async def test_a_restarted_server_is_found_again_by_the_official_client(
+    start: Start, official: OfficialClients
+) -> None:
+    live = await start()
+    ana = official.client("ana")
+    await ana.connected(live.live_url, transports=["websocket"])
+    (connection,) = live.server.connections()
+    connection.close("going away")
+    await ana.first("connect", count=2)
+    assert (await ana.first("disconnect"))["reason"] == "transport close"
+
+
+async def test_ids_are_unguessable_and_begin_with_the_workers_number(start: Start, raw: RawClient) -> None:
+    live = await start(worker=3)
+    sessions = [await raw.websocket(live.url) for _ in range(2)]
+    for socket, opening in sessions:
+        await socket.connect()
+        assert opening["sid"].startswith("3-")
+        assert len(opening["sid"]) >= 20
+    ids = {c.id for c in live.server.connections()}
+    assert len(ids) == 2
+    assert all(i.startswith("3-") for i in ids)
+    assert ids.isdisjoint(opening["sid"] for _, opening in sessions)

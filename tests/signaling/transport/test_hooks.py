@@ -1,0 +1,59 @@
+"""The places where this transport leans on a library's insides, checked against the installed versions."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+
+import engineio
+import pytest
+import socketio
+from aiohttp import web
+
+from signaling.transport import UnknownLibraryVersion, versions
+from signaling.transport.packets import StrictPacket
+
+
+def test_the_installed_versions_are_the_proven_ones() -> None:
+    versions.require_proven_versions()
+    assert {name: version(name) for name in versions.PROVEN} == versions.PROVEN
+
+
+def test_an_unknown_version_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "version", lambda name: "9.9.9")
+    with pytest.raises(UnknownLibraryVersion) as refusal:
+        versions.require_proven_versions()
+    for name, proven in versions.PROVEN.items():
+        assert f"{name} 9.9.9 is installed, {proven} is needed" in str(refusal.value)
+
+
+def test_the_engine_methods_we_override_have_the_shape_we_override() -> None:
+    server = engineio.AsyncServer
+    assert list(inspect.signature(server._handle_connect).parameters) == ["self", "environ", "transport", "jsonp_index"]
+    assert list(inspect.signature(server._ok).parameters) == ["self", "packets", "headers", "jsonp_index"]
+    assert list(inspect.signature(server.disconnect).parameters) == ["self", "sid"]
+    assert list(inspect.signature(server.handle_request).parameters) == ["self", "args", "kwargs"]
+    assert list(inspect.signature(server.generate_id).parameters) == ["self"]
+
+
+def test_the_request_handler_uses_of_a_session_what_ours_has() -> None:
+    source = inspect.getsource(engineio.AsyncServer.handle_request)
+    for used in ("socket.connected", "socket.upgraded", "socket.handle_get_request(", "socket.handle_post_request(",
+                 "self.sockets[sid].closed", "await self.disconnect(sid)", "self._handle_connect("):  # fmt: skip
+        assert used in source, used
+    used_of_a_socket = {word for word in source.split() if word.startswith("socket.")}
+    assert used_of_a_socket == {
+        "socket.connected:",
+        "socket.upgraded:",
+        "socket.handle_get_request(",
+        "socket.handle_post_request(environ)",
+    }
+
+
+def test_our_packets_leave_the_librarys_alone() -> None:
+    assert socketio.packet.Packet.json is not StrictPacket.json
+
+
+def test_aiohttp_lets_compression_be_turned_off() -> None:
+    assert "compress" in inspect.signature(web.WebSocketResponse).parameters
+    assert web.WebSocketResponse(compress=False).compress is False
