@@ -108,6 +108,12 @@ export class RoomMedia {
     this.capture.test(which);
   }
 
+  /** @param {Device} which @param {string} deviceId */
+  choose(which, deviceId) {
+    this.#remember([which], "on");
+    return this.capture.choose(which, deviceId);
+  }
+
   /** As it was before a reload or a break, or on where nothing was chosen yet. @param {Device[]} which */
   async restore(which) {
     const chosen = this.#chosen();

@@ -143,6 +143,18 @@ test("who is unauthenticated even with a fresh token is asked to sign in", () =>
   assert.equal(connection.status, "offline");
 });
 
+test("a token that cannot be had because the server is away signs nobody out; one refused for good does", async () => {
+  const away = aConnection({ token: async () => Promise.reject(Object.assign(new Error(), { status: 0 })) });
+  away.socket.auth(() => {});
+  await settled();
+  away.clock.pass();
+  assert.deepEqual([away.seen.signedOut, away.socket.connects], [0, 2]);
+  const over = aConnection({ token: async () => Promise.reject(Object.assign(new Error(), { status: 401 })) });
+  over.socket.auth(() => {});
+  await settled();
+  assert.equal(over.seen.signedOut, 1);
+});
+
 test("an expiring token is renewed on the open connection", async () => {
   const { socket } = aConnection({ token: async ({ fresh }) => (fresh ? "fresh" : "old") });
   socket.accept();

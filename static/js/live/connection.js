@@ -122,8 +122,13 @@ export class Connection {
 
   /** @param {(auth: object) => void} send */
   async #authenticate(send) {
-    const token = await this.token({ fresh: this.refused > 0 }).catch(() => null);
-    send(this.notificationsAfter === null ? { token } : { token, notifications_after: this.notificationsAfter });
+    try {
+      const token = await this.token({ fresh: this.refused > 0 });
+      send(this.notificationsAfter === null ? { token } : { token, notifications_after: this.notificationsAfter });
+    } catch (error) {
+      if (/** @type {{status?: number}} */ (error).status === 401) this.#signOut();
+      else this.after(1, () => this.nudge()); // no token to be had just now is no reason to sign anybody out
+    }
   }
 
   #up() {
@@ -153,14 +158,16 @@ export class Connection {
     if (code === "token_expired" || code === "unauthenticated") {
       if (this.refused === 1) this.socket.connect(); // once more, with a fresh token
       else if (code === "token_expired") this.#again(Math.min(this.refused, 5));
-      else {
-        this.stop();
-        this.signedOut();
-      }
+      else this.#signOut();
     } else {
       this.#show("offline");
       this.#again(error.data?.retry_after ?? (code === "draining" ? 1 : CROWDED_SECONDS));
     }
+  }
+
+  #signOut() {
+    this.stop();
+    this.signedOut();
   }
 
   /** @param {number} seconds */

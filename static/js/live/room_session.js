@@ -86,6 +86,15 @@ export class RoomSession {
     if (this.live.isUp) this.#join();
   }
 
+  /** Lines read from before the window. @param {import("../store/lines.js").Line[]} lines @param {boolean} isAll Whether none is before them. */
+  keepEarlier(lines, isAll) {
+    const { room } = this.view;
+    if (!room) return;
+    const known = new Set(room.history.map((line) => line.seq));
+    const history = [...lines.filter((line) => !known.has(line.seq)), ...room.history];
+    this.#show({ room: { ...room, history, isWhole: isAll } });
+  }
+
   #away() {
     this.entry += 1;
     this.live.outbox.hold(this.id);

@@ -19,17 +19,17 @@ import { HISTORY, append, change, lineOf } from "./lines.js";
  * @typedef {{status: string, host: {id: number, name: string}, participants: Participant[], hands: number[],
  *   floor: number[], muted: {user_id: number, sources: string[]}[], policy: Policy, polls: Poll[],
  *   questions: Question[], tracks: Track[], chat: import('./lines.js').Chat}} Snapshot
- * @typedef {Snapshot & {seq: number, history: Line[]}} Room
+ * @typedef {Snapshot & {seq: number, history: Line[], isWhole: boolean}} Room `isWhole`: no line before those here.
  */
 
 /** Sources in the order in which a muted person's are listed. */
 export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
 
 /** @param {Snapshot} snapshot @param {number} [seq] The position the snapshot stands for. @returns {Room} */
-export const initial = (snapshot, seq = 0) => ({ ...snapshot, seq, history: [] });
+export const initial = (snapshot, seq = 0) => ({ ...snapshot, seq, history: [], isWhole: !snapshot.chat.earlier });
 
 /** What of a room the server's snapshot has too. @param {Room} room @returns {Snapshot} */
-export const snapshotOf = ({ seq, history, ...snapshot }) => snapshot;
+export const snapshotOf = ({ seq, history, isWhole, ...snapshot }) => snapshot;
 
 /** @param {number[]} users @param {number} user */
 const without = (users, user) => (users.includes(user) ? users.filter((other) => other !== user) : users);
@@ -74,7 +74,8 @@ const muted = (room, { user_id, sources, muted: on }) => {
 /** @param {Room} room @param {TimelineEvent} event @returns {Room} */
 const posted = (room, event) => {
   const { chat, left } = append(room.chat, lineOf(event));
-  return { ...room, chat, history: [...room.history, ...left].slice(-HISTORY) };
+  const history = [...room.history, ...left];
+  return { ...room, chat, history: history.slice(-HISTORY), isWhole: room.isWhole && history.length <= HISTORY };
 };
 
 /** @param {Room} room @param {TimelineEvent} event @returns {Room} */

@@ -1,0 +1,57 @@
+/**
+ * One picture of the stage: a person or their screen, with name, voice and what is missing.
+ *
+ * A line of the connection changes hands silently, so the picture stays hidden until the first frame that came after
+ * the change; until then the person's mark is shown, never somebody else under their name.
+ */
+import { html, useEffect, useRef, useState } from "../../vendor/vendor.js";
+import { Avatar } from "./person.js";
+import { RoomIcon } from "./room_icon.js";
+
+/** @typedef {import("../store/tiles.js").Tile} Shown */
+
+/** @param {{track: MediaStreamTrack, since: number, isMirrored: boolean, label: string, onShown: (is: boolean) => void}} props */
+const Picture = ({ track, since, isMirrored, label, onShown }) => {
+  const video = useRef(/** @type {HTMLVideoElement|null} */ (null));
+  useEffect(() => {
+    const element = /** @type {HTMLVideoElement} */ (video.current);
+    element.srcObject = new MediaStream([track]);
+    element.play().catch(() => {}); // muted pictures may always play; taken away meanwhile is no failure
+    return () => {
+      element.srcObject = null;
+    };
+  }, [track]);
+  useEffect(() => {
+    const element = /** @type {HTMLVideoElement} */ (video.current);
+    onShown(false);
+    const wait = element.requestVideoFrameCallback(() => onShown(true));
+    return () => element.cancelVideoFrameCallback(wait);
+  }, [track, since]);
+  return html`<video ref=${video} class=${isMirrored ? "is-mirrored" : ""} muted autoplay playsinline aria-label=${label}></video>`;
+};
+
+/** @param {{tile: Shown, isSpeaking: boolean, note: string}} props `note`: what to know about it now, in words. */
+export const RoomTile = ({ tile, isSpeaking, note }) => {
+  const { person, source, track, since } = tile;
+  const [isShown, show] = useState(false);
+  const name = person.is_you ? `${person.name} (you)` : person.name;
+  const isScreen = source === "screen";
+  return html`
+    <figure class="room-tile" data-source=${source} data-shown=${Boolean(track) && isShown} data-speaking=${isSpeaking && !isScreen}
+      data-user=${person.user_id}>
+      ${track && html`
+        <${Picture} track=${track} since=${since} isMirrored=${person.is_you && !isScreen} onShown=${show}
+          label=${isScreen ? `Screen of ${name}` : `Camera of ${name}`} />`}
+      ${!(track && isShown) && html`
+        <div class="room-tile-mark">
+          <${Avatar} person=${{ id: person.user_id, name: person.name, avatar_url: person.avatar_url }} />
+          ${note && html`<p class="room-tile-note">${note}</p>`}
+        </div>`}
+      <figcaption>
+        ${!isScreen && tile.isSilent && html`<${RoomIcon} name="microphone-off" /><span class="visually-hidden">Microphone off:</span>`}
+        <span class="clip">${isScreen ? `${name}: screen` : name}</span>
+        ${!isScreen && person.role === "instructor" && html`<span class="room-tile-role">Instructor</span>`}
+      </figcaption>
+    </figure>
+  `;
+};
