@@ -40,7 +40,7 @@ class Reading:
             return await self.session.get(entity, key, with_for_update=True, populate_existing=True)
         return await self.session.get(entity, key)
 
-    async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
+    async def execute(self, statement: Executable, parameters: Any = None) -> Result[*tuple[Any, ...]]:
         return await self.session.execute(statement, parameters)
 
     async def scalar(self, statement: Executable) -> Any:
