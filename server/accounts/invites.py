@@ -13,9 +13,9 @@ import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
-from server.accounts.tables import Invite
+from server.accounts.tables import Invite, User
 from server.accounts.tokens import derived_key, token_hash
 from server.db import Reading, Work
 from server.errors import Invalid
@@ -95,10 +95,14 @@ async def course_invites_after(read: Reading, course_id: int, after: int, limit:
     return list(rows)
 
 
-async def end_course_invites(work: Work, course_id: int, emails: Collection[str]) -> None:
-    """These addresses' links to the course stop working."""
+async def end_invites_of(work: Work, course_id: int, user_ids: Collection[int]) -> None:
+    """These people are in: links sent to their addresses are not needed any more."""
+    addresses = select(User.email).where(User.id.in_(user_ids)).scalar_subquery()
     await work.execute(
-        update(Invite).where(Invite.email.in_(emails), *_open(work, course_id)).values(expires_at=work.now)
+        update(Invite)
+        .where(Invite.email.in_(addresses), *_open(work, course_id))
+        .values(expires_at=work.now)
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -128,7 +132,7 @@ def use(work: Work, invite: Invite, user_id: int) -> None:
     invite.used_at, invite.used_by = work.now, user_id
 
 
-def _open(read: Reading, course_id: int) -> tuple[object, ...]:
+def _open(read: Reading, course_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Invite.kind == COURSE,
         Invite.course_id == course_id,

@@ -21,9 +21,9 @@ LONGEST_LIFE = timedelta(days=60)  # and none lives longer than this
 SUCCESSION_GRACE = timedelta(seconds=30)  # a second tab, or a client whose answer was lost, may still use the old token
 COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt")
 
-_EMAIL = re.compile(
-    r"[^@\s,;:<>()\[\]\\\"\x00-\x20\x7f]{1,64}@[^@\s,;:<>()\[\]\\\"\x00-\x20\x7f]+\.[^@\s.,;:<>\x00-\x20]{2,}"
-)
+# Nowhere white space, control characters, lone surrogates or what separates addresses; a dot in the domain.
+_PART = r"[^@\s,;:<>()\[\]\\\"\x00-\x20\x7f\ud800-\udfff]"
+_EMAIL = re.compile(rf"{_PART}{{1,64}}@{_PART}+\.{_PART}{{2,}}")
 
 
 def normal_email(given: str) -> str:

@@ -51,4 +51,4 @@ class Accounts:
 
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 # One-click sign-in links of a demo: SHA-256 of the token (tokens.token_hash) to user id; in memory, this process only.
-SIGN_IN_LINKS: web.AppKey[Mapping[str, int]] = web.AppKey("SIGN_IN_LINKS", Mapping)  # type: ignore[type-abstract]
+SIGN_IN_LINKS: web.AppKey[Mapping[str, int]] = web.AppKey("SIGN_IN_LINKS", Mapping)
