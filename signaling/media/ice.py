@@ -1,0 +1,179 @@
+"""ICE-lite for all peers on the worker's UDP sockets: who a datagram belongs to, and where to send.
+
+A browser's connectivity checks are the only sign of life and the only way an address becomes known (RFC 8445, section
+2.5). A check must carry a user name we gave out and the matching integrity; only then does its address lead to a link.
+Everything else from anywhere is dropped unread: a stranger's packet reaches neither DTLS nor SRTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import socket
+import string
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from aioice import stun
+
+from signaling.media.counters import Counters
+from signaling.media.dtls import BUFFER_BYTES, IN_VIEW
+
+Address = tuple[Any, ...]  # (host, port), and two more for IPv6
+
+ADDRESSES_PER_LINK = 8  # a ninth address makes the one checked longest ago forgotten
+DATAGRAMS_PER_TURN = 64  # read in one go, so that timers and the carrier get their turn in a flood
+SOCKET_BUFFER_BYTES = 4 << 20
+COOKIE = 0x2112A442  # RFC 8489, section 5
+BINDING_REQUEST, USERNAME = 0x0001, 0x0006
+LETTERS = string.ascii_letters + string.digits
+
+log = logging.getLogger(__name__)
+
+
+class Reached(Protocol):
+    """What a link is to the mux."""
+
+    def checked(self, address: Address, send: Callable[[Any, Address], Any], nominated: bool) -> bool:
+        """A good check came from there; True when datagrams from this address may be handed in."""
+
+    def datagram(self, size: int) -> None:
+        """`size` bytes are in IN_VIEW, from an address this link was checked from."""
+
+
+def new_credentials() -> tuple[str, str]:
+    """An ICE user name fragment and password (RFC 8445, section 5.3: at least 24 and 128 bits)."""
+    return _letters(12), _letters(24)
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(count))
+
+
+def username_of(datagram: bytes | memoryview) -> str | None:
+    """Our half of the user name in a STUN binding request; None for anything else. Cheap, so that floods cost
+    little.
+    """
+    size = len(datagram)
+    if size < 28:
+        return None
+    kind, length, cookie = struct.unpack_from("!HHI", datagram)
+    if kind != BINDING_REQUEST or cookie != COOKIE or length != size - 20:
+        return None
+    at = 20
+    while at + 4 <= size:
+        attribute, length = struct.unpack_from("!HH", datagram, at)
+        if attribute == USERNAME:
+            ours = bytes(datagram[at + 4 : min(at + 4 + length, size)]).split(b":")[0]
+            return ours.decode() if ours.isascii() else None
+        at += 4 + length + (-length & 3)
+    return None
+
+
+class Mux:
+    """The worker's UDP sockets and the two maps every datagram goes through: by user name (checks) and by address (the
+    rest).
+    """
+
+    def __init__(self, sockets: Sequence[socket.socket], counters: Counters) -> None:
+        self.counters = counters
+        self.sockets = list(sockets)
+        self.by_ufrag: dict[str, tuple[Reached, bytes]] = {}
+        self.by_address: dict[Address, Reached] = {}
+        self.loss_in = self.loss_out = 0.0  # test switch: share of media datagrams dropped on purpose; 0 outside tests
+        self._senders = {sock: self._sender(sock) for sock in self.sockets}
+        loop = asyncio.get_running_loop()
+        for sock in self.sockets:
+            loop.add_reader(sock, self._readable, sock)
+
+    def close(self) -> None:
+        """Stop reading and close the sockets; may be called twice."""
+        for sock in self.sockets:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        self.sockets = []
+
+    def know(self, ufrag: str, password: str, link: Reached) -> None:
+        """From now on checks for this user name reach the link."""
+        self.by_ufrag[ufrag] = (link, password.encode())
+
+    def forget(self, link: Reached, ufrags: Sequence[str], addresses: Sequence[Address]) -> None:
+        """A link has ended: its names and addresses lead nowhere any more."""
+        for ufrag in ufrags:
+            self.by_ufrag.pop(ufrag, None)
+        for address in addresses:
+            if self.by_address.get(address) is link:
+                del self.by_address[address]
+
+    def lose(self, share_in: float, share_out: float) -> None:
+        """Test switch: drop this share of media datagrams each way from now on."""
+        self.loss_in, self.loss_out = share_in, share_out
+
+    def _sender(self, sock: socket.socket) -> Callable[[Any, Address], Any]:
+        """How links send. A full buffer or a dead route drops the packet: waiting would delay everybody, and a NACK
+        brings it back.
+        """
+        counters, sendto = self.counters, sock.sendto
+
+        def send(data: Any, address: Address) -> None:
+            if self.loss_out and data[0] >= 128 and random.random() < self.loss_out:
+                counters.test_lost += 1
+                return
+            try:
+                sendto(data, address)
+            except BlockingIOError:
+                counters.send_blocked += 1
+            except OSError:
+                counters.send_failed += 1
+
+        return send
+
+    def _readable(self, sock: socket.socket) -> None:
+        counters, by_address = self.counters, self.by_address
+        for _ in range(DATAGRAMS_PER_TURN):
+            try:
+                size, address = sock.recvfrom_into(IN_VIEW, BUFFER_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error of an earlier send is told here
+            counters.datagrams_in += 1
+            if size < 2:
+                continue
+            try:
+                link = by_address.get(address)
+                if link is not None and IN_VIEW[0] > 3:
+                    link.datagram(size)
+                elif IN_VIEW[0] < 4:
+                    self._check(IN_VIEW[:size], address, self._senders[sock])
+                else:
+                    counters.strangers_dropped += 1
+            except Exception:
+                counters.errors += 1
+                if counters.errors < 100 or counters.errors % 1000 == 0:
+                    log.exception("a datagram of %d bytes was not handled", size)
+
+    def _check(self, datagram: memoryview, address: Address, send: Callable[[Any, Address], Any]) -> None:
+        counters = self.counters
+        link, password = self.by_ufrag.get(username_of(datagram) or "", (None, b""))
+        if link is None:
+            counters.checks_dropped += 1
+            return
+        try:
+            request = stun.parse_message(bytes(datagram))
+            is_good = request.check_message_integrity(password)
+        except (ValueError, KeyError, IndexError, struct.error, UnicodeError, OSError):
+            is_good = False
+        if not is_good:
+            counters.checks_dropped += 1
+            return
+        counters.checks += 1
+        reply = stun.Message(request.message_method, stun.Class.RESPONSE, transaction_id=request.transaction_id)
+        reply.attributes["XOR-MAPPED-ADDRESS"] = address[:2]
+        reply.add_message_integrity(password)
+        if link.checked(address, send, "USE-CANDIDATE" in request.attributes):
+            self.by_address[address] = link
+        send(bytes(reply), address)

@@ -1,0 +1,215 @@
+"""One peer connection as packets see it: ICE credentials, checked addresses, the DTLS handshake, then SRTP both ways.
+
+It knows nothing of sources and slots; a publisher or a subscriber sits behind it as its `Behind`. The link lives while
+checks come: an ICE-lite end has no other sign of life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from signaling.media import dtls
+from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake
+from signaling.media.ice import ADDRESSES_PER_LINK, Address, Mux, new_credentials
+from signaling.media.sdp_lines import Transport
+
+DEAD_SECONDS = 15.0  # without a check: the peer is gone
+START_SECONDS = 30.0  # from the offer to a finished handshake
+KEPT_UFRAGS = 4  # older credentials stay valid after an ICE restart: checks and media go on there for a moment
+LARGEST_RTCP_BYTES = 1400
+
+
+class Behind(Protocol):
+    """What a link leads to."""
+
+    def up(self) -> None:
+        """SRTP may be used from now on."""
+
+    def rtp(self, size: int) -> None:
+        """A verified RTP packet of `size` bytes is in IN_VIEW; it is overwritten by the next."""
+
+    def rtcp(self, packets: Sequence[Any]) -> None:
+        """A verified compound of aiortc's RTCP classes."""
+
+    def down(self, reason: str) -> None:
+        """The link has ended: `gone` (closed by the browser), `timeout`, `handshake_failed`, or what `close` was
+        told.
+        """
+
+    def tick(self) -> None:
+        """Once a second while up."""
+
+
+class Host:
+    """What all links of a worker share: the mux, the certificate, our addresses and the bound on unfinished
+    handshakes.
+    """
+
+    def __init__(self, mux: Mux, certificate: Certificate, candidates: tuple[tuple[str, int], ...]) -> None:
+        self.mux, self.certificate, self.candidates = mux, certificate, candidates
+        self.links: set[Link] = set()
+
+    @property
+    def pending(self) -> int:
+        """Links whose handshake has not finished."""
+        return sum(1 for link in self.links if not link.is_up)
+
+
+class Link:
+    """One peer connection. `tx` is the sending SRTP context, None unless up; `address` is where the browser wants
+    packets.
+    """
+
+    def __init__(self, host: Host, behind: Behind) -> None:
+        self.host, self.mux, self.behind, self.counters = host, host.mux, behind, host.mux.counters
+        self.session = secrets.randbits(50)
+        self.versions = 0
+        self.address: Address | None = None
+        self.send: Callable[[Any, Any], Any] = _nowhere
+        self.tx: Any = None
+        self.closed = False
+        self.remote_ufrag = ""
+        self.fingerprints: tuple[Fingerprint, ...] = ()
+        self.restarts = 0
+        self._rx: Any = None
+        self._addresses: dict[Address, None] = {}  # in order of their last check
+        self._ufrags: list[str] = []
+        self._seen = self._opened = time.monotonic()
+        self._handshake = Handshake(host.certificate, self._send_handshake, self._handshake_changed)
+        self._timer = asyncio.get_running_loop().call_later(1.0, self._second)
+        self._renew()
+        host.links.add(self)
+
+    @property
+    def is_up(self) -> bool:
+        """SRTP works both ways."""
+        return self.tx is not None
+
+    def transport(self) -> Transport:
+        """Our end as the next description states it."""
+        return Transport(self._ufrags[-1], self.password, self.host.certificate.sha256, self.host.candidates)
+
+    def restart(self) -> None:
+        """New ICE credentials; DTLS and SRTP go on (RFC 8445, section 2.4)."""
+        self.restarts += 1
+        self._renew()
+
+    def start(self, fingerprints: Sequence[Fingerprint], *, server: bool) -> None:
+        """The peer's fingerprint is known: begin the handshake, or go on with datagrams that came before."""
+        self.fingerprints = self.fingerprints or tuple(fingerprints)
+        self._handshake.start(fingerprints, server=server)
+
+    def close(self, reason: str) -> None:
+        """End it at once, tell the peer by close_notify; may be called twice."""
+        if self.closed:
+            return
+        self.closed, self.tx, self._rx = True, None, None
+        self._timer.cancel()
+        self.mux.forget(self, self._ufrags, list(self._addresses))
+        self.host.links.discard(self)
+        self.behind.down(reason)
+        self._handshake.close()
+
+    def send_rtcp(self, *packets: Any) -> None:
+        """Protect and send a compound of RTCP packets; dropped unless up."""
+        if self.tx is None:
+            return
+        data = b"".join(map(bytes, packets))
+        if len(data) > LARGEST_RTCP_BYTES:
+            return
+        OUT_VIEW[: len(data)] = data
+        LENGTH[0] = len(data)
+        if dtls.protect_rtcp(self.tx, OUT, LENGTH):
+            self.counters.errors += 1
+            return
+        self.counters.rtcp_out += 1
+        self.send(OUT_VIEW[: LENGTH[0]], self.address)
+
+    # --- called by the mux ------------------------------------------------------------------------
+    def checked(self, address: Address, send: Callable[[Any, Address], Any], nominated: bool) -> bool:
+        """A good check: adopt the address if the browser says so; it moves once or twice during set-up, and later with
+        its network.
+        """
+        self._seen = time.monotonic()
+        self._addresses.pop(address, None)
+        self._addresses[address] = None
+        if nominated or self.address is None:
+            self.address, self.send = address, send
+        if len(self._addresses) > ADDRESSES_PER_LINK:
+            oldest = next(a for a in self._addresses if a != self.address)
+            del self._addresses[oldest]
+            self.mux.forget(self, (), (oldest,))
+        return True
+
+    def datagram(self, size: int) -> None:
+        """Tell DTLS, RTP and RTCP apart (RFC 9443, section 2) and hand on what verifies."""
+        first, counters = IN_VIEW[0], self.counters
+        if first < 64:
+            if first >= 20 and not self._handshake.feed(bytes(IN_VIEW[:size])):
+                counters.handshake_dropped += 1
+            return
+        if self._rx is None or not 128 <= first < 192:
+            return
+        if self.mux.loss_in and _lost(self.mux.loss_in):
+            counters.test_lost += 1
+            return
+        LENGTH[0] = size
+        if 192 <= IN_VIEW[1] <= 223:
+            if dtls.unprotect_rtcp(self._rx, IN, LENGTH):
+                counters.unauthenticated_dropped += 1
+                return
+            counters.rtcp_in += 1
+            try:
+                packets = dtls.rtp.RtcpPacket.parse(bytes(IN_VIEW[: LENGTH[0]]))
+            except Exception:  # the parser unpacks and asserts; what it cannot read is dropped
+                counters.malformed_dropped += 1
+                return
+            self.behind.rtcp(packets)
+        elif dtls.unprotect(self._rx, IN, LENGTH):
+            counters.unauthenticated_dropped += 1
+        else:
+            counters.rtp_in += 1
+            self.behind.rtp(LENGTH[0])
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _renew(self) -> None:
+        ufrag, self.password = new_credentials()
+        self._ufrags.append(ufrag)
+        self.mux.know(ufrag, self.password, self)
+        if len(self._ufrags) > KEPT_UFRAGS:
+            self.mux.forget(self, [self._ufrags.pop(0)], ())
+
+    def _send_handshake(self, data: bytes) -> None:
+        if self.address is not None:
+            self.send(data, self.address)
+
+    def _handshake_changed(self, state: str) -> None:
+        if state == "connected":
+            self.tx, self._rx = self._handshake.tx, self._handshake.rx
+            self.behind.up()
+        else:
+            self.close("gone" if state == "closed" else "handshake_failed")
+
+    def _second(self) -> None:
+        now = time.monotonic()
+        if now - self._seen > DEAD_SECONDS and self.address is not None:
+            self.close("timeout")
+        elif not self.is_up and now - self._opened > START_SECONDS:
+            self.close("timeout" if self.address is not None else "never_connected")
+        else:
+            self._timer = asyncio.get_running_loop().call_later(1.0, self._second)
+            if self.is_up:
+                self.behind.tick()
+
+
+def _lost(share: float) -> bool:
+    return random.random() < share
+
+
+def _nowhere(_data: Any, _address: Any) -> None:
+    """Before the first check there is nowhere to send to."""

@@ -1,0 +1,238 @@
+"""A participant's sending connection: the answer to its offer, and its packets sorted into sources.
+
+A source is found by the mid in the packet's header extension the first time an SSRC is seen, or by the offer's a=ssrc
+lines; after that by SSRC alone. What the description does not name, and what is not permitted, goes no further than
+this file.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from signaling.media import feedback, sdp, sdp_lines
+from signaling.media.dtls import IN_VIEW, rtp
+from signaling.media.errors import SdpInvalid
+from signaling.media.link import Host, Link
+from signaling.media.plan import KIND
+from signaling.media.source import Source, flowing
+
+RATE_CAP = {"camera": 1_300_000, "screen": 2_500_000, "microphone": 96_000, "screen_audio": 128_000}  # bits per second
+SSRCS_PER_PUBLISHER = 32  # media and retransmissions; further ones are dropped unread
+LARGEST_PAYLOAD = 1400  # with our header and SRTP's tag still one Ethernet frame; browsers stay under 1200
+read_header = struct.Struct("!BBHII").unpack_from
+read_number = struct.Struct("!H").unpack_from
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What the page says an m-line of its offer carries."""
+
+    mid: str
+    source: str
+
+
+class Publisher:
+    """One user's sending peer. `flows` tells a source's beginning and end, `ended` the connection's."""
+
+    def __init__(
+        self, host: Host, peer: str, user: int, *,
+        flows: Callable[[Publisher, Source, bool], None], ended: Callable[[Publisher, str], None],
+    ) -> None:  # fmt: skip
+        self.peer, self.user = peer, user
+        self.link = Link(host, self)
+        self.sources: dict[str, Source] = {}  # by mid
+        self._lines: dict[str, sdp.MediaLine] = {}
+        self._by_ssrc: dict[int, tuple[Source, bool]] = {}  # (source, is it the retransmission stream)
+        self._clock_offset: float | None = None
+        self._flows, self._ended = flows, ended
+        self._counters = host.mux.counters
+
+    def named(self) -> dict[str, Source]:
+        """Its sources by name."""
+        return {source.name: source for source in self.sources.values()}
+
+    def is_for(self, offer: sdp.Description) -> bool:
+        """Does this offer come from the connection this publisher already has?"""
+        return not self.link.closed and self.link.fingerprints == offer.fingerprints
+
+    def answer(self, offer: sdp.Description, tracks: Sequence[Track]) -> str:
+        """Take an offer: the first, one with other tracks, or one with new ICE credentials. Returns our answer; raises
+        SdpInvalid, and then nothing has changed.
+        """
+        lines = _lines_of(offer, tracks)
+        chosen = {track.mid: sdp.choose(lines[track.mid]) for track in tracks}
+        if offer.setup == "passive":
+            raise SdpInvalid(
+                "The session description wants this server to open DTLS (a=setup:passive); it can only wait for it."
+            )
+        if self.link.remote_ufrag and self.link.remote_ufrag != offer.ufrag:
+            self.link.restart()
+        self.link.remote_ufrag = offer.ufrag
+        self._take(lines, chosen, tracks)
+        self.link.versions += 1
+        self.link.start(offer.fingerprints, server=True)
+        answered = [(line, chosen.get(line.mid)) for line in offer.media]
+        return sdp_lines.answer(self.link.session, self.link.versions, self.link.transport(), answered)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Unpublish these sources; their packets are dropped from now on."""
+        for mid, source in list(self.sources.items()):
+            if source.name in names:
+                self._remove(mid)
+
+    def permit(self, may: frozenset[str]) -> None:
+        """Which of its sources may be sent on; the others' packets are dropped at arrival, from this call on."""
+        for source in self.sources.values():
+            source.permit(source.name in may)
+
+    # --- behind the link --------------------------------------------------------------------------
+    def up(self) -> None:
+        """Nothing to do: sources begin with their first packets."""
+        self.tick()
+
+    def down(self, reason: str) -> None:
+        """Its sources end with it."""
+        for mid in list(self.sources):
+            self._remove(mid)
+        self._ended(self, reason)
+
+    def rtp(self, size: int) -> None:
+        """Find the packet's source and payload in IN_VIEW."""
+        if size < 12:
+            self._counters.malformed_dropped += 1
+            return
+        first, second, seq, timestamp, ssrc = read_header(IN_VIEW)
+        start = 12 + 4 * (first & 0x0F)
+        if first & 0x10 and start + 4 <= size:
+            start += 4 + 4 * read_number(IN_VIEW, start + 2)[0]  # whatever extensions came are not sent on
+        if start > size or size - start > LARGEST_PAYLOAD:
+            self._counters.malformed_dropped += 1
+            return
+        known = self._by_ssrc.get(ssrc) or self._learn(ssrc, second & 0x7F, size)
+        if known is None:
+            self._counters.unknown_dropped += 1
+            return
+        source, is_rtx = known
+        if not source.permitted:
+            self._counters.unpermitted_dropped += 1
+            return
+        end, padding = size, first & 0x20
+        if padding and not 0 < IN_VIEW[size - 1] <= size - start:
+            self._counters.malformed_dropped += 1
+            return
+        if is_rtx:
+            if padding:
+                end -= IN_VIEW[size - 1]  # bandwidth probes are padding on this stream
+            if end - start > 2:
+                original = read_number(IN_VIEW, start)[0]
+                source.packet(original, timestamp, 0, second & 0x80, bytes(IN_VIEW[start + 2 : end]))
+        elif second & 0x7F == source.chosen.payload_type:
+            source.packet(seq, timestamp, padding, second & 0x80, bytes(IN_VIEW[start:end]))
+        else:
+            self._counters.unknown_dropped += 1
+
+    def rtcp(self, packets: Sequence[Any]) -> None:
+        """Sender reports: their clock, translated to ours by the smallest delay seen over all its tracks."""
+        for packet in packets:
+            if not isinstance(packet, rtp.RtcpSrPacket) or packet.ssrc not in self._by_ssrc:
+                continue
+            source = self._by_ssrc[packet.ssrc][0]
+            field = packet.sender_info.ntp_timestamp
+            delay = time.time() + feedback.NTP_EPOCH - field / 2**32
+            self._clock_offset = delay if self._clock_offset is None else min(self._clock_offset, delay)
+            for each in self.sources.values():
+                each.clock_offset = self._clock_offset
+            if source.sender_report(field, packet.sender_info.rtp_timestamp):
+                for out in source.outs:
+                    out.report()
+
+    def tick(self) -> None:
+        """Once a second: our reports and the rate cap; silent sources are noticed."""
+        live = flowing(list(self.sources.values()))
+        if live:
+            self.link.send_rtcp(
+                rtp.RtcpRrPacket(ssrc=feedback.OUR_SSRC, reports=[source.receiver_report() for source in live])
+            )
+        if video := [source.ssrc for source in live if source.kind == "video" and source.ssrc is not None]:
+            cap = sum(RATE_CAP[source.name] for source in self.sources.values())
+            self.link.send_rtcp(*feedback.rate_cap(cap, video))
+        for source in self.sources.values():
+            source.tick()
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _take(
+        self, lines: Mapping[str, sdp.MediaLine], chosen: Mapping[str, sdp.Chosen], tracks: Sequence[Track]
+    ) -> None:
+        wanted = {track.mid: track.source for track in tracks}
+        for mid, source in list(self.sources.items()):
+            if wanted.get(mid) != source.name or chosen[mid] != source.chosen:
+                self._remove(mid)
+        for mid, name in wanted.items():
+            if mid not in self.sources:
+                self.sources[mid] = Source(
+                    self.user, name, KIND[name], chosen[mid],
+                    send_rtcp=self.link.send_rtcp,
+                    flows=lambda source, on: self._flows(self, source, on), counters=self._counters,
+                )  # fmt: skip
+        self._lines = dict(lines)
+
+    def _remove(self, mid: str) -> None:
+        source = self.sources.pop(mid)
+        source.end()
+        self._by_ssrc = {ssrc: known for ssrc, known in self._by_ssrc.items() if known[0] is not source}
+
+    def _learn(self, ssrc: int, payload_type: int, size: int) -> tuple[Source, bool] | None:
+        """The first packet of an SSRC: its mid names the m-line, its payload type tells media from retransmissions."""
+        if len(self._by_ssrc) >= SSRCS_PER_PUBLISHER:
+            return None
+        mid = self._mid_in(size) or next((mid for mid, line in self._lines.items() if ssrc in line.ssrcs), None)
+        source = self.sources.get(mid or "")
+        if source is None or payload_type not in (source.chosen.payload_type, source.chosen.rtx_payload_type):
+            return None
+        is_rtx = payload_type != source.chosen.payload_type
+        if not is_rtx:
+            self._by_ssrc = {s: k for s, k in self._by_ssrc.items() if k != (source, False)}
+            source.begin(ssrc)
+        self._by_ssrc[ssrc] = (source, is_rtx)
+        return source, is_rtx
+
+    def _mid_in(self, size: int) -> str | None:
+        """The mid of the packet in IN_VIEW, by each line's own extension number (RFC 8843, section 9.2; RFC 8285 for
+        the block).
+        """
+        first = IN_VIEW[0]
+        start = 12 + 4 * (first & 0x0F)
+        if not first & 0x10 or start + 4 > size:
+            return None
+        profile, words = struct.unpack_from("!HH", IN_VIEW, start)
+        try:
+            found = dict(rtp.unpack_header_extensions(profile, bytes(IN_VIEW[start + 4 : start + 4 + 4 * words])))
+            for mid, line in self._lines.items():
+                number = line.extensions.get(sdp.MID_EXTENSION)
+                if number in found and found[number].decode("ascii") == mid:
+                    return mid
+        except (ValueError, struct.error):
+            return None
+        return None
+
+
+def _lines_of(offer: sdp.Description, tracks: Sequence[Track]) -> dict[str, sdp.MediaLine]:
+    """The m-lines the tracks name. Raises SdpInvalid with the reason when they do not fit the offer."""
+    lines = {line.mid: line for line in offer.media}
+    if len({track.mid for track in tracks}) != len(tracks) or len({track.source for track in tracks}) != len(tracks):
+        raise SdpInvalid("The tracks name a media line or a source twice.")
+    for track in tracks:
+        line = lines.get(track.mid)
+        if line is None or line.is_rejected:
+            raise SdpInvalid(
+                f"The tracks name the media line {track.mid[:16]!r}, which the session description does not offer."
+            )
+        if track.source not in KIND or KIND[track.source] != line.kind:
+            raise SdpInvalid(f"The media line {track.mid[:16]!r} cannot carry {track.source[:20]!r}.")
+        if line.direction in ("recvonly", "inactive"):
+            raise SdpInvalid(f"The media line {track.mid[:16]!r} does not send anything.")
+    return {track.mid: lines[track.mid] for track in tracks}

@@ -1,0 +1,170 @@
+"""A live room as the worker knows it: who publishes, who subscribes, who may send what, and in which order they stand
+on the stage.
+
+`permit` is the whole truth about permissions; until it has come nothing flows. Every change ends in `replan`, which
+brings each subscriber's m-lines to the plan in the same turn of the loop, so a revoked source is cut before the call
+returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from signaling.media import plan, sdp
+from signaling.media.errors import MediaFull, PeerUnknown
+from signaling.media.link import Host
+from signaling.media.publisher import Publisher, Track
+from signaling.media.source import Source
+from signaling.media.subscriber import Offer, Subscriber
+
+PEERS_PER_ROOM = 2000  # connections of either kind
+PENDING_HANDSHAKES = 512  # of the worker; more are refused until some finish or time out
+
+Tell = Callable[[str, str, Mapping[str, Any]], None]  # (peer, what happened, its fields)
+
+
+class Room:
+    """One room's peers and permissions. `tell` reaches the web process that opened a peer."""
+
+    def __init__(self, room_id: int, host: Host, tell: Tell) -> None:
+        self.room_id, self.host, self._tell = room_id, host, tell
+        self.may: dict[int, frozenset[str]] = {}
+        self.order: tuple[int, ...] = ()
+        self.publishers: dict[int, Publisher] = {}  # by user: one sending peer each
+        self.subscribers: dict[str, Subscriber] = {}  # by peer
+
+    def publish(self, peer: str, user: int, offer: sdp.Description, tracks: Sequence[Track]) -> str:
+        """Take a publisher's offer and answer it. A new connection, also of another tab, replaces the user's former
+        one.
+        """
+        publisher = self.publishers.get(user)
+        if publisher is not None and publisher.peer == peer and publisher.is_for(offer):
+            answer = publisher.answer(offer, tracks)
+        else:
+            self._guard()
+            fresh = Publisher(self.host, peer, user, flows=self._flows, ended=self._publisher_ended)
+            try:
+                answer = fresh.answer(offer, tracks)
+            except Exception:
+                fresh.link.close("refused")
+                raise
+            self.publishers[user] = fresh
+            if publisher is not None:
+                # The same page knows that it made a new connection; another tab has to be told that it does not send
+                # any more.
+                publisher.link.close("replaced" if publisher.peer != peer else "renewed")
+        self._permit(self.publishers[user])
+        self.replan()
+        return answer
+
+    def restart_publish(self, peer: str, offer: sdp.Description) -> str:
+        """An ICE restart of a publisher: new credentials, everything else as it was. Raises PeerUnknown, SdpInvalid."""
+        publisher = next((p for p in self.publishers.values() if p.peer == peer and p.is_for(offer)), None)
+        if publisher is None:
+            raise PeerUnknown()
+        return publisher.answer(offer, [Track(mid, source.name) for mid, source in publisher.sources.items()])
+
+    def unpublish(self, peer: str, sources: Sequence[str]) -> None:
+        """Stop these sources of the peer; nothing happens for those it does not have."""
+        for publisher in list(self.publishers.values()):
+            if publisher.peer == peer:
+                publisher.drop(sources)
+        self.replan()
+
+    def subscribe(self, peer: str, user: int) -> Offer:
+        """Offer a pool; a former one of the same peer is replaced."""
+        self._guard()
+        before = self.subscribers.get(peer)
+        subscriber = self.subscribers[peer] = Subscriber(self.host, peer, user, ended=self._subscriber_ended)
+        if before is not None:
+            before.link.close("renewed")
+        self._replan_one(subscriber, self._published(), self._sources())
+        return subscriber.offer()
+
+    def answer(self, peer: str, revision: int, answer: sdp.Description) -> None:
+        """The browser's answer to the pool. Raises PeerUnknown, SdpInvalid."""
+        subscriber = self._subscriber(peer)
+        subscriber.answer(revision, answer)
+        self._replan_one(subscriber, self._published(), self._sources())  # codecs may have been declined
+
+    def restart_subscribe(self, peer: str) -> Offer:
+        """A new offer of the same pool with new ICE credentials. Raises PeerUnknown."""
+        subscriber = self._subscriber(peer)
+        subscriber.link.restart()
+        return subscriber.offer()
+
+    def permit(self, may: Mapping[int, frozenset[str]], order: Sequence[int]) -> None:
+        """Who may send which sources, and the stage's order. What is not in it is dropped from this call on."""
+        self.may, self.order = dict(may), tuple(order)
+        for publisher in self.publishers.values():
+            self._permit(publisher)
+        self.replan()
+
+    def close_peer(self, peer: str, reason: str) -> None:
+        """End both connections of a peer; the web side is told first, because a browser notices only after seconds."""
+        for publisher in [p for p in self.publishers.values() if p.peer == peer]:
+            publisher.link.close(reason)
+        if subscriber := self.subscribers.get(peer):
+            subscriber.link.close(reason)
+
+    def close(self, reason: str) -> None:
+        """End everything."""
+        links = [p.link for p in self.publishers.values()] + [s.link for s in self.subscribers.values()]
+        for link in links:
+            link.close(reason)
+
+    def peers(self) -> set[str]:
+        """Everyone connected or connecting."""
+        return {p.peer for p in self.publishers.values()} | set(self.subscribers)
+
+    def replan(self) -> None:
+        """Bring every subscriber to the plan; those for whom something changed are told."""
+        published, sources = self._published(), self._sources()
+        for subscriber in self.subscribers.values():
+            if self._replan_one(subscriber, published, sources):
+                self._tell(
+                    subscriber.peer, "bindings", {"revision": subscriber.revision, "bindings": subscriber.shown()}
+                )
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _guard(self) -> None:
+        if len(self.publishers) + len(self.subscribers) >= PEERS_PER_ROOM or self.host.pending >= PENDING_HANDSHAKES:
+            raise MediaFull()
+
+    def _subscriber(self, peer: str) -> Subscriber:
+        subscriber = self.subscribers.get(peer)
+        if subscriber is None:
+            raise PeerUnknown()
+        return subscriber
+
+    def _permit(self, publisher: Publisher) -> None:
+        publisher.permit(self.may.get(publisher.user, frozenset()))
+
+    def _sources(self) -> dict[tuple[int, str], Source]:
+        return {(p.user, s.name): s for p in self.publishers.values() for s in p.sources.values()}
+
+    def _published(self) -> plan.Published:
+        return plan.permitted(self.may, self._sources())
+
+    def _replan_one(
+        self, subscriber: Subscriber, published: plan.Published, sources: Mapping[tuple[int, str], Source]
+    ) -> bool:
+        seats = plan.seat(self.order, published, subscriber.user, subscriber.seats)
+        return subscriber.bind(seats, plan.bind(seats, published), sources)
+
+    def _flows(self, publisher: Publisher, source: Source, on: bool) -> None:
+        self._tell(publisher.peer, "flowing", {"user": publisher.user, "source": source.name, "on": on})
+
+    def _publisher_ended(self, publisher: Publisher, reason: str) -> None:
+        if self.publishers.get(publisher.user) is publisher:
+            del self.publishers[publisher.user]
+            self.replan()
+        if reason not in ("renewed", "refused"):
+            self._tell(publisher.peer, "closed", {"side": "publish", "reason": reason})
+
+    def _subscriber_ended(self, subscriber: Subscriber, reason: str) -> None:
+        if self.subscribers.get(subscriber.peer) is subscriber:
+            del self.subscribers[subscriber.peer]
+        if reason not in ("renewed", "refused"):
+            self._tell(subscriber.peer, "closed", {"side": "subscribe", "reason": reason})

@@ -1,0 +1,253 @@
+"""The worker's end of the carrier: each web process's wishes turned into calls on rooms, and what happens told back.
+
+Peers belong to the web process that opened them: when its connection ends they end, and other processes' peers live on.
+A room belongs to whoever named it and is forgotten with the last of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from signaling.media import sdp
+from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_proof, proof
+from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
+from signaling.media.link import Host
+from signaling.media.publisher import Track
+from signaling.media.room import Room
+from signaling.media.subscriber import Offer
+
+CARRIERS = 64  # web processes; further connections are cut
+ROOMS = 1000
+TRACKS = 8  # an offer may name
+
+log = logging.getLogger(__name__)
+
+
+class WebSide:
+    """One web process's connection: first introduced, then served."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self.challenge = secrets.token_hex(16)
+        self.is_known = False
+        self.peers: set[tuple[int, str]] = set()
+        self.rooms: set[int] = set()
+        self.deadline: asyncio.TimerHandle | None = None
+
+
+class Service:
+    """All rooms of the worker and all web processes it serves."""
+
+    def __init__(self, host: Host, incarnation: str, *, secret: str | None, allow_test_loss: bool = False) -> None:
+        self.host, self.incarnation, self.secret = host, incarnation, secret
+        self.allow_test_loss = allow_test_loss
+        self.rooms: dict[int, Room] = {}
+        self._sides: dict[Carrier, WebSide] = {}
+        self._owners: dict[tuple[int, str], WebSide] = {}
+        self._wishes: dict[str, Callable[[WebSide, dict[str, Any]], Any]] = {
+            "publish": self._publish,
+            "unpublish": self._unpublish,
+            "subscribe": self._subscribe,
+            "answer": self._answer,
+            "restart_publish": self._restart_publish,
+            "restart_subscribe": self._restart_subscribe,
+            "permit": self._permit,
+            "close_peer": self._close_peer,
+            "close_room": self._close_room,
+            "ping": self._ping,
+            "stats": self._stats,
+            "test_loss": self._test_loss,
+        }
+
+    def carrier(self) -> Carrier:
+        """A new connection's protocol, for the listening socket."""
+        carrier = Carrier(self._received, self._lost)
+        carrier.connected = self._connected
+        return carrier
+
+    def close(self, reason: str) -> None:
+        """End every room, telling the web processes first."""
+        for room in list(self.rooms.values()):
+            room.close(reason)
+        self.rooms.clear()
+
+    # --- the connection ---------------------------------------------------------------------------
+    def _connected(self, carrier: Carrier) -> None:
+        if len(self._sides) >= CARRIERS:
+            carrier.cut()
+            return
+        side = self._sides[carrier] = WebSide(carrier)
+        side.deadline = asyncio.get_running_loop().call_later(INTRODUCTION_SECONDS, self._not_introduced, side)
+        carrier.send({"hello": {"version": VERSION, "incarnation": self.incarnation, "challenge": side.challenge}})
+
+    def _not_introduced(self, side: WebSide) -> None:
+        if not side.is_known:
+            side.carrier.cut()
+
+    def _received(self, carrier: Carrier, message: dict[str, Any]) -> None:
+        side = self._sides.get(carrier)
+        if side is None:
+            return
+        if not side.is_known:
+            self._introduce(side, message)
+            return
+        number = message.get("n")
+        try:
+            wish = self._wishes.get(str(message.get("do")))
+            if wish is None:
+                raise RequestInvalid()
+            answer = {"n": number, "ok": wish(side, message) or {}}
+        except MediaError as error:
+            answer = {"n": number, "error": {"code": error.code, "detail": error.detail}}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            log.warning("a malformed request on the media carrier", exc_info=True)
+            answer = {"n": number, "error": {"code": RequestInvalid.code, "detail": str(RequestInvalid())}}
+        except Exception:
+            log.exception("a request on the media carrier failed")
+            answer = {
+                "n": number,
+                "error": {"code": MediaError.code, "detail": "The media server failed at this request."},
+            }
+        if number is not None:
+            carrier.send(answer)
+
+    def _introduce(self, side: WebSide, message: dict[str, Any]) -> None:
+        hello = message.get("hello")
+        hello = hello if isinstance(hello, dict) else {}
+        if self.secret is not None and not is_proof(hello.get("proof"), self.secret, "web", side.challenge):
+            log.warning("a web process that does not know the secret; cutting it")
+            side.carrier.cut()
+            return
+        side.is_known = True
+        welcome: dict[str, Any] = {"incarnation": self.incarnation}
+        if self.secret is not None:
+            welcome["proof"] = proof(self.secret, "worker", str(hello.get("challenge")))
+        side.carrier.send({"welcome": welcome})
+
+    def _lost(self, carrier: Carrier) -> None:
+        side = self._sides.pop(carrier, None)
+        if side is None:
+            return
+        if side.deadline is not None:
+            side.deadline.cancel()
+        for room_id, peer in list(side.peers):
+            if self._owners.get((room_id, peer)) is side and (room := self.rooms.get(room_id)):
+                room.close_peer(peer, "web_lost")
+            self._owners.pop((room_id, peer), None)
+        for room_id in side.rooms:
+            self._forget_room(room_id)
+
+    # --- rooms and owners -------------------------------------------------------------------------
+    def _room(self, side: WebSide, message: Mapping[str, Any]) -> Room:
+        """The room a wish names, made when new."""
+        room_id = int(message["room"])
+        room = self.rooms.get(room_id)
+        if room is None:
+            if len(self.rooms) >= ROOMS:
+                raise MediaFull()
+            room = self.rooms[room_id] = Room(room_id, self.host, lambda *told: self._tell(room_id, *told))
+        side.rooms.add(room_id)
+        return room
+
+    def _known_room(self, message: Mapping[str, Any]) -> Room:
+        room = self.rooms.get(int(message["room"]))
+        if room is None:
+            raise PeerUnknown()
+        return room
+
+    def _own(self, side: WebSide, room: Room, peer: str) -> None:
+        before = self._owners.get((room.room_id, peer))
+        if before is not None and before is not side:
+            before.peers.discard((room.room_id, peer))
+        self._owners[room.room_id, peer] = side
+        side.peers.add((room.room_id, peer))
+
+    def _forget_room(self, room_id: int) -> None:
+        """When no web process speaks of it any more."""
+        if not any(room_id in side.rooms for side in self._sides.values()) and (room := self.rooms.pop(room_id, None)):
+            room.close("room_closed")
+
+    def _tell(self, room_id: int, peer: str, what: str, fields: Mapping[str, Any]) -> None:
+        owner = self._owners.get((room_id, peer))
+        if owner is None:
+            return
+        if owner.carrier.is_open:
+            owner.carrier.send({"tell": what, "room": room_id, "peer": peer, **fields})
+        room = self.rooms.get(room_id)
+        if what == "closed" and (room is None or peer not in room.peers()):
+            del self._owners[room_id, peer]
+            owner.peers.discard((room_id, peer))
+
+    # --- wishes -----------------------------------------------------------------------------------
+    def _publish(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        tracks = [Track(str(track["mid"]), str(track["source"])) for track in message["tracks"]]
+        if not 1 <= len(tracks) <= TRACKS:
+            raise RequestInvalid(f"An offer names 1 to {TRACKS} tracks.")
+        offer = sdp.read(message["sdp"])
+        room, peer = self._room(side, message), str(message["peer"])
+        self._own(side, room, peer)
+        return {"sdp": room.publish(peer, int(message["user"]), offer, tracks)}
+
+    def _unpublish(self, side: WebSide, message: dict[str, Any]) -> None:
+        self._known_room(message).unpublish(str(message["peer"]), [str(source) for source in message["sources"]])
+
+    def _subscribe(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        room, peer = self._room(side, message), str(message["peer"])
+        self._own(side, room, peer)
+        return _offered(room.subscribe(peer, int(message["user"])))
+
+    def _answer(self, side: WebSide, message: dict[str, Any]) -> None:
+        answer = sdp.read(message["sdp"])
+        self._known_room(message).answer(str(message["peer"]), int(message["revision"]), answer)
+
+    def _restart_publish(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        offer = sdp.read(message["sdp"])
+        return {"sdp": self._known_room(message).restart_publish(str(message["peer"]), offer)}
+
+    def _restart_subscribe(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        return _offered(self._known_room(message).restart_subscribe(str(message["peer"])))
+
+    def _permit(self, side: WebSide, message: dict[str, Any]) -> None:
+        may = {int(user): frozenset(str(source) for source in sources) for user, sources in message["may"]}
+        self._room(side, message).permit(may, [int(user) for user in message["order"]])
+
+    def _close_peer(self, side: WebSide, message: dict[str, Any]) -> None:
+        if room := self.rooms.get(int(message["room"])):
+            room.close_peer(str(message["peer"]), str(message["reason"]))
+
+    def _close_room(self, side: WebSide, message: dict[str, Any]) -> None:
+        room_id = int(message["room"])
+        if room := self.rooms.get(room_id):
+            room.close("room_closed")
+            self.rooms.pop(room_id, None)
+        for each in self._sides.values():
+            each.rooms.discard(room_id)
+
+    def _ping(self, side: WebSide, message: dict[str, Any]) -> None:
+        return None
+
+    def _stats(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        publishers = sum(len(room.publishers) for room in self.rooms.values())
+        subscribers = sum(len(room.subscribers) for room in self.rooms.values())
+        sizes = {
+            "rooms": len(self.rooms),
+            "publishers": publishers,
+            "subscribers": subscribers,
+            "pending": self.host.pending,
+        }
+        return {**sizes, "counters": asdict(self.host.mux.counters)}
+
+    def _test_loss(self, side: WebSide, message: dict[str, Any]) -> None:
+        """Tests only: lose this share of media datagrams each way. Refused unless the worker was started for it."""
+        if not self.allow_test_loss:
+            raise RequestInvalid("This media worker was not started with --allow-test-loss.")
+        self.host.mux.lose(float(message["incoming"]), float(message["outgoing"]))
+
+
+def _offered(offer: Offer) -> dict[str, Any]:
+    return {"revision": offer.revision, "sdp": offer.sdp, "bindings": offer.bindings}

@@ -1,0 +1,291 @@
+"""One incoming track: its packet cache, what is missing of it, its keyframes, and who is fed with it.
+
+The cache serves every subscriber's retransmissions, so it exists once per source. A number is taken from a publisher at
+most once while it is in the cache: under AES-GCM the same number must never be sent with two different contents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from signaling.media import feedback
+from signaling.media.counters import Counters
+from signaling.media.dtls import rtp
+from signaling.media.keyframes import BEGINS_KEYFRAME
+from signaling.media.sdp import Chosen
+
+CACHE_PACKETS = {"video": 1024, "audio": 128}  # a power of two; about 3 s at 2.5 Mbit/s, 2.5 s of audio
+RECENT_KEYFRAME = 40  # packets: a keyframe begun within these is replayed to a fresh m-line instead of asking for one
+NACK_TICK_SECONDS = 0.02
+SILENT_SECONDS = 5.0  # without a packet: not flowing any more
+
+
+class Packet(NamedTuple):
+    """A cached packet: RTP number and timestamp, padding bit and marker bit in place, payload."""
+
+    seq: int
+    timestamp: int
+    padding: int
+    marker: int
+    payload: bytes
+
+
+class Fed(Protocol):
+    """What a source feeds: one m-line of a subscriber."""
+
+    @property
+    def ready(self) -> bool:
+        """Its subscriber's SRTP is up."""
+
+    def cut_over(self, source: Source, seq: int, timestamp: int) -> None:
+        """From this packet on it is fed; moves itself from `waiting` to `outs`."""
+
+    def forward(self, seq: int, timestamp: int, padding: int, marker: int, payload: bytes, send_time: bytes) -> None:
+        """Send one packet on."""
+
+    def bind(self, source: Source | None) -> None:
+        """Be fed by another source, or none."""
+
+    def report(self) -> None:
+        """Send a sender report."""
+
+
+class SenderClock(NamedTuple):
+    """The last sender report: the publisher's clock (NTP seconds), RTP timestamp, our arrival time (unix), and the NTP
+    field.
+    """
+
+    ntp: float
+    timestamp: int
+    arrived: float
+    ntp_field: int
+
+
+def send_time_now() -> bytes:
+    """The abs-send-time extension's value: 24 bits, 6.18 fixed point seconds."""
+    return (int(time.time() * 262144) & 0xFFFFFF).to_bytes(3, "big")
+
+
+class Source:
+    """A user's camera, microphone or screen as it arrives. `send_rtcp` reaches its publisher, `flows` tells beginning
+    and end.
+    """
+
+    def __init__(
+        self, user: int, name: str, kind: str, chosen: Chosen, *,
+        send_rtcp: Callable[..., None], flows: Callable[[Source, bool], None], counters: Counters,
+    ) -> None:  # fmt: skip
+        self.user, self.name, self.kind, self.chosen = user, name, kind, chosen
+        self.codec, self.rate = chosen.name, chosen.clock_rate
+        self.permitted = False
+        self.is_flowing = False
+        self.is_ended = False
+        self.ssrc: int | None = None
+        self.outs: list[Fed] = []  # fed now
+        self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
+        self.clock: SenderClock | None = None
+        self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
+        self.newest: int | None = None
+        self.newest_timestamp = 0
+        self.newest_at = 0.0
+        self.keyframe: int | None = None  # where the last keyframe begins
+        self._keyframe_timestamp: int | None = None
+        self._send_rtcp, self._flows, self._counters = send_rtcp, flows, counters
+        self._begins_keyframe = BEGINS_KEYFRAME.get(chosen.name)
+        self._mask = CACHE_PACKETS[kind] - 1
+        self._cache: list[Packet | None] = [None] * CACHE_PACKETS[kind]
+        self._gaps = feedback.Gaps(kind)
+        self._requests = feedback.KeyframeRequests()
+        self._nack_timer: asyncio.TimerHandle | None = None
+        self._keyframe_timer: asyncio.TimerHandle | None = None
+        self._base = self._cycles = self._received = 0
+        self._prior = (0, 0)
+        self._jitter = self._transit = 0.0
+
+    def permit(self, may: bool) -> None:
+        """Whether its packets may pass. On revocation everything it has is forgotten and everyone it feeds is cut, at
+        once.
+        """
+        if may == self.permitted:
+            return
+        self.permitted = may
+        if not may:
+            self._stop()
+
+    def begin(self, ssrc: int) -> None:
+        """Its packets carry this SSRC now; after another one it begins anew, and those it feeds cut over at its next
+        keyframe.
+        """
+        if self.ssrc is not None and self.ssrc != ssrc:
+            fed = list(self.outs)
+            for out in fed:
+                out.bind(None)
+            self._forget()
+            for out in fed:
+                out.bind(self)
+        self.ssrc = ssrc
+
+    def end(self) -> None:
+        """It is over: unpublished, or its publisher is gone."""
+        self.is_ended, self.permitted = True, False
+        self._stop()
+
+    def packet(self, seq: int, timestamp: int, padding: int, marker: int, payload: bytes) -> None:
+        """Take one packet: cache it, note what is missing, cut waiting m-lines over, forward to all."""
+        now = time.monotonic()
+        newest = self.newest
+        if newest is None:
+            newest = self.newest = self._base = seq
+        ahead = (seq - newest) & 0xFFFF
+        if ahead < 0x8000:
+            if ahead > 1:
+                self._jumped(newest, ahead, now)
+            self.newest, self.newest_timestamp, self.newest_at = seq, timestamp, now
+            self._cycles += ahead
+            transit = now * self.rate - timestamp
+            self._jitter += (min(abs(transit - self._transit), self.rate) - self._jitter) / 16
+            self._transit = transit
+        elif 0x10000 - ahead > self._mask:
+            return  # older than the cache: nobody can tell any more whether it was sent
+        else:
+            self._gaps.arrived(seq)
+        held = self._cache[seq & self._mask]
+        if held is not None and held[0] == seq:
+            return  # a duplicate
+        self._received += 1
+        self._cache[seq & self._mask] = Packet(seq, timestamp, padding, marker, payload)
+        if not self.is_flowing:
+            self.is_flowing = True
+            self._flows(self, True)
+        joined: list[Fed] = []
+        if self._begins_keyframe is None:
+            joined = self._cut_over(seq, timestamp)
+        elif self._begins_keyframe(payload) and timestamp != self._keyframe_timestamp:
+            self.keyframe, self._keyframe_timestamp = seq, timestamp
+            joined = self._cut_over(seq, timestamp)
+        elif self.waiting and self._keyframe_timer is None:
+            self._ask_again()
+        if self.outs:
+            send_time = send_time_now() if self._begins_keyframe is not None else b""
+            self._counters.rtp_out += len(self.outs)
+            for out in self.outs:
+                out.forward(seq, timestamp, padding, marker, payload, send_time)
+            if joined and seq != self.newest:
+                self._catch_up(joined, seq, send_time)
+
+    def cached(self, seq: int) -> Packet | None:
+        """The packet with this number, if it is still there."""
+        held = self._cache[seq & self._mask]
+        return held if held is not None and held[0] == seq else None
+
+    def since_keyframe(self) -> list[Packet]:
+        """The last keyframe and what came after, if it began at most RECENT_KEYFRAME packets ago; else nothing."""
+        if self.keyframe is None or self.newest is None or (self.newest - self.keyframe) & 0xFFFF >= RECENT_KEYFRAME:
+            return []
+        count = ((self.newest - self.keyframe) & 0xFFFF) + 1
+        return [packet for i in range(count) if (packet := self.cached((self.keyframe + i) & 0xFFFF))]
+
+    def want_keyframe(self) -> None:
+        """Ask the publisher for a keyframe, coalesced; asked again while anybody waits, because a request may be lost
+        too.
+        """
+        if self._begins_keyframe is None or self.ssrc is None or not self.permitted:
+            return
+        if self._requests.may_ask(time.monotonic()):
+            self._counters.keyframes_asked += 1
+            self._send_rtcp(*feedback.picture_loss(self.ssrc))
+        if self._keyframe_timer is None:
+            self._keyframe_timer = asyncio.get_running_loop().call_later(feedback.KEYFRAME_SECONDS, self._ask_again)
+
+    def sender_report(self, ntp_field: int, timestamp: int) -> bool:
+        """The publisher's own report has come; True when it is the first."""
+        is_first = self.clock is None
+        self.clock = SenderClock(ntp_field / 2**32, timestamp, time.time(), ntp_field)
+        return is_first
+
+    def receiver_report(self) -> Any:
+        """Our report block about this source, with what lets the publisher compute the round trip (RFC 3550, section
+        6.4.1).
+        """
+        expected = self._cycles + 1
+        span, got = expected - self._prior[0], self._received - self._prior[1]
+        self._prior = (expected, self._received)
+        last, delay = 0, 0
+        if self.clock is not None:
+            last = (self.clock.ntp_field >> 16) & 0xFFFFFFFF
+            delay = int((time.time() - self.clock.arrived) * 65536) & 0xFFFFFFFF
+        return rtp.RtcpReceiverInfo(
+            ssrc=self.ssrc or 0, fraction_lost=min(255, max(0, (span - got) * 256 // span)) if span > 0 else 0,
+            packets_lost=rtp.clamp_packets_lost(expected - self._received),
+            highest_sequence=(self._base + self._cycles) & 0xFFFFFFFF, jitter=int(self._jitter), lsr=last, dlsr=delay,
+        )  # fmt: skip
+
+    def tick(self) -> None:
+        """Once a second: notice that it has fallen silent."""
+        if self.is_flowing and time.monotonic() - self.newest_at > SILENT_SECONDS:
+            self.is_flowing = False
+            self._flows(self, False)
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _cut_over(self, seq: int, timestamp: int) -> list[Fed]:
+        joined = [out for out in self.waiting if out.ready] if self.waiting else []
+        for out in joined:
+            out.cut_over(self, seq, timestamp)
+        return joined
+
+    def _catch_up(self, joined: Sequence[Fed], seq: int, send_time: bytes) -> None:
+        """The first packet of a keyframe came late, by retransmission: those after it are in the cache already."""
+        assert self.newest is not None
+        for step in range(1, ((self.newest - seq) & 0xFFFF) + 1):
+            if packet := self.cached((seq + step) & 0xFFFF):
+                self._counters.rtp_out += len(joined)
+                for out in joined:
+                    out.forward(*packet, send_time)
+
+    def _jumped(self, newest: int, ahead: int, now: float) -> None:
+        self._gaps.jumped(newest, ahead, now)
+        if ahead > feedback.LARGEST_GAP:
+            self.want_keyframe()
+        if self._gaps and self._nack_timer is None:
+            self._nack_timer = asyncio.get_running_loop().call_later(NACK_TICK_SECONDS, self._ask_missing)
+
+    def _ask_missing(self) -> None:
+        self._nack_timer = None
+        if self.ssrc is not None and (numbers := self._gaps.due(time.monotonic())):
+            self._counters.nacks_out += len(numbers)
+            self._send_rtcp(*feedback.nack(self.ssrc, numbers))
+        if self._gaps:
+            self._nack_timer = asyncio.get_running_loop().call_later(NACK_TICK_SECONDS, self._ask_missing)
+
+    def _ask_again(self) -> None:
+        self._keyframe_timer = None
+        if any(out.ready for out in self.waiting):
+            self.want_keyframe()
+
+    def _stop(self) -> None:
+        for out in (*self.outs, *self.waiting):
+            out.bind(None)
+        self._forget()
+        if self.is_flowing:
+            self.is_flowing = False
+            self._flows(self, False)
+
+    def _forget(self) -> None:
+        """A new beginning: nothing older is asked for or sent again."""
+        self.newest = self.keyframe = self._keyframe_timestamp = self.clock = None
+        self._cache = [None] * len(self._cache)
+        self._gaps.clear()
+        self._cycles = self._received = 0
+        self._prior = (0, 0)
+        for timer in (self._nack_timer, self._keyframe_timer):
+            if timer is not None:
+                timer.cancel()
+        self._nack_timer = self._keyframe_timer = None
+
+
+def flowing(sources: Sequence[Source]) -> list[Source]:
+    """Those whose packets have come and may pass."""
+    return [source for source in sources if source.ssrc is not None and source.newest is not None and source.permitted]

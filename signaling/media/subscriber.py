@@ -1,0 +1,154 @@
+"""A participant's receiving connection: the pool it was offered once, and what each of its m-lines carries now.
+
+One counter numbers offers and bindings alike, so that a page can tell the newer of any two. Its m-lines are bound as
+soon as the plan says so and fed once its SRTP is up.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from signaling.media import feedback, sdp, sdp_lines
+from signaling.media.dtls import rtp
+from signaling.media.errors import SdpInvalid
+from signaling.media.forward import Out
+from signaling.media.link import Host, Link
+from signaling.media.plan import NOBODY, POOL, Binding, Holders
+from signaling.media.source import Source
+
+Shown = dict[str, dict[str, Any] | None]  # {mid: {user_id, source, after?} or null}, as clients see it
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a subscriber is offered: the revision to answer, our description, and who is on which m-line."""
+
+    revision: int
+    sdp: str
+    bindings: Shown
+
+
+class Subscriber:
+    """One user's receiving peer. `ended` tells the connection's end."""
+
+    def __init__(self, host: Host, peer: str, user: int, *, ended: Callable[[Subscriber, str], None]) -> None:
+        self.peer, self.user = peer, user
+        self.link = Link(host, self)
+        self.seats: Holders = NOBODY
+        self.bindings: dict[str, Binding | None] = {}
+        self.revision = 0
+        self.remb: int | None = None  # what the browser says it can take, bits per second
+        self._offered = 0  # the revision of the last offer, the only one that may be answered
+        self._ended = ended
+        self.outs = {line.mid: Out(self.link, line) for line in _pool_lines()}
+        self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
+        self._after: dict[str, int] = {}
+
+    def offer(self) -> Offer:
+        """The pool, under a new revision. Again after `link.restart()`: an ICE restart."""
+        self.revision += 1
+        self._offered = self.revision
+        self.link.versions += 1
+        lines = [out.line for out in self.outs.values()]
+        text = sdp_lines.pool_offer(self.link.session, self.link.versions, self.link.transport(), lines)
+        return Offer(self.revision, text, self.shown())
+
+    def answer(self, revision: int, answer: sdp.Description) -> None:
+        """The browser's answer to the offer of that revision. Raises SdpInvalid when it answers another, or does not
+        fit.
+        """
+        if revision != self._offered:
+            raise SdpInvalid("This answers an offer that has been replaced by a newer one.")
+        if answer.setup not in ("active", "passive"):
+            raise SdpInvalid("The answer does not choose a DTLS role (a=setup).")
+        if [line.mid for line in answer.media] != list(self.outs):
+            raise SdpInvalid("The answer does not have the media lines of the offer.")
+        if self.link.fingerprints and self.link.fingerprints != answer.fingerprints:
+            raise SdpInvalid("The answer comes from another connection than before.")
+        self.link.remote_ufrag = answer.ufrag
+        for line in answer.media:
+            out = self.outs[line.mid]
+            names = {"opus": "opus", "vp8": "VP8", "h264": "H264"}
+            takes = not line.is_rejected and line.direction in ("recvonly", "sendrecv")
+            out.codecs = frozenset(names[c.name] for c in line.codecs if c.name in names) if takes else frozenset()
+        self.link.start(answer.fingerprints, server=answer.setup == "active")
+
+    def bind(
+        self, seats: Holders, bindings: Mapping[str, Binding | None], sources: Mapping[tuple[int, str], Source]
+    ) -> bool:
+        """Bring every m-line to what the plan says; True when something changed, and then the revision is a new one."""
+        changed = dict(bindings) != self.bindings
+        for mid, binding in bindings.items():
+            out, before = self.outs[mid], self.bindings.get(mid)
+            if binding is not None and (before is None or before.user_id != binding.user_id):
+                # Frames of whoever was shown here before may still be in the browser's buffer; newer ones have a later
+                # timestamp.
+                self._after.pop(mid, None)
+                if out.is_video and (last := out.last_timestamp) is not None:
+                    self._after[mid] = last
+            source = sources.get((binding.user_id, binding.source)) if binding is not None else None
+            if source is not (out.wanted or out.source):
+                out.bind(source)
+        self.seats, self.bindings = seats, dict(bindings)
+        if changed:
+            self.revision += 1
+        return changed
+
+    def shown(self) -> Shown:
+        """The bindings for the page. `after`: this m-line showed somebody else before; frames whose RTP timestamp is
+        not later than this (modulo 2**32) are still theirs.
+        """
+        result: Shown = {}
+        for mid, binding in self.bindings.items():
+            result[mid] = None
+            if binding is not None:
+                entry: dict[str, Any] = {"user_id": binding.user_id, "source": binding.source}
+                if mid in self._after:
+                    entry["after"] = self._after[mid]
+                result[mid] = entry
+        return result
+
+    # --- behind the link --------------------------------------------------------------------------
+    def up(self) -> None:
+        """Only now may keyframes be asked for: before, they would be lost."""
+        for out in self.outs.values():
+            out.up()
+
+    def down(self, reason: str) -> None:
+        """Nobody feeds it any more."""
+        for out in self.outs.values():
+            out.bind(None)
+        self._ended(self, reason)
+
+    def rtp(self, size: int) -> None:
+        """A subscriber sends no media; dropped."""
+        self.link.counters.unknown_dropped += 1
+
+    def rtcp(self, packets: Sequence[Any]) -> None:
+        """NACK, PLI, FIR and REMB of the browser."""
+        for packet in packets:
+            if isinstance(packet, rtp.RtcpRtpfbPacket) and packet.fmt == rtp.RTCP_RTPFB_NACK:
+                if out := self._by_ssrc.get(packet.media_ssrc):
+                    out.retransmit(packet.lost)
+            elif isinstance(packet, rtp.RtcpPsfbPacket):
+                for ssrc in feedback.keyframe_wishes(packet):
+                    if (out := self._by_ssrc.get(ssrc)) and out.source is not None:
+                        out.source.want_keyframe()
+                self.remb = feedback.remb_of(packet) or self.remb
+
+    def tick(self) -> None:
+        """Once a second: sender reports."""
+        for out in self.outs.values():
+            out.tick()
+
+
+def _pool_lines() -> list[sdp_lines.PoolLine]:
+    lines = []
+    for index, slot in enumerate(POOL):
+        for (mid, _), kind in zip(slot.sources(), ("audio", "video"), strict=True):
+            rtx = secrets.randbits(31) | 1 if kind == "video" else None
+            lines.append(sdp_lines.PoolLine(mid, kind, f"slot{index}", secrets.randbits(31) | 1, rtx))
+    return lines

@@ -1,0 +1,419 @@
+"""Two kinds of peers without a browser: they speak STUN, DTLS and SRTP over a real UDP socket to a real media worker.
+
+They are built from the same lower layers as the worker but play the browser's part: the controlling ICE agent, the DTLS
+client, a sender of VP8 and Opus packets with numbered content, a receiver that keeps what came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import secrets
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aioice import stun
+
+from signaling.media import dtls
+from signaling.media.client import MediaClient, Track
+from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake, rtp
+
+CERTIFICATE = Certificate()
+PATIENCE = 10.0  # seconds a test waits for what should take milliseconds
+LINE = {
+    "microphone": ("audio", 111, None),
+    "camera": ("video", 96, 97),
+    "screen": ("video", 96, 97),
+    "screen_audio": ("audio", 111, None),
+}
+
+
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE, what: str = "") -> Any:
+    """Wait until the condition is true; polls the loop, so it needs no hook in what it watches."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not (value := condition()):
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what or condition}")
+        await asyncio.sleep(0.005)
+    return value
+
+
+@dataclass
+class Received:
+    """One RTP packet as it came out of SRTP, without padding and extensions."""
+
+    seq: int
+    timestamp: int
+    ssrc: int
+    payload_type: int
+    marker: bool
+    payload: bytes
+    mid: str | None
+
+
+@dataclass
+class Described:
+    """What a peer needs of the worker's description."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    address: tuple[str, int]
+    text: str
+    lines: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, text: str) -> Described:
+        """Read only what is used; the tests of sdp_lines look at the rest."""
+        find = lambda pattern: re.search(pattern, text, re.MULTILINE).groups()  # type: ignore[union-attr]  # noqa: E731
+        host, port = find(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host")
+        return cls(
+            find(r"^a=ice-ufrag:(\S+)")[0], find(r"^a=ice-pwd:(\S+)")[0], find(r"^a=fingerprint:sha-256 (\S+)")[0],
+            (host, int(port)), text, re.split(r"(?m)^(?=m=)", text)[1:],
+        )  # fmt: skip
+
+
+class Wire(asyncio.DatagramProtocol):
+    """A browser's one transport: checks, handshake, SRTP. `lose` is the share of packets it drops by itself."""
+
+    def __init__(self) -> None:
+        self.ufrag, self.password = secrets.token_hex(4), secrets.token_hex(12)
+        self.up = asyncio.Event()
+        self.state = "new"
+        self.remote: Described | None = None
+        self.transport: asyncio.DatagramTransport | None = None
+        self.on_rtp: Callable[[Received], None] = lambda packet: None
+        self.on_rtcp: Callable[[list[Any]], None] = lambda packets: None
+        self.checks_answered = 0
+        self.handshake = Handshake(CERTIFICATE, self.send, self._changed)
+        self._checking: asyncio.Task[None] | None = None
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """Tell the protocols apart by their first byte."""
+        if data[0] < 4:
+            self.checks_answered += 1
+        elif data[0] < 64:
+            self.handshake.feed(data)
+        elif self.handshake.rx is not None:
+            IN_VIEW[: len(data)] = data
+            LENGTH[0] = len(data)
+            if 192 <= data[1] <= 223:
+                if not dtls.unprotect_rtcp(self.handshake.rx, IN, LENGTH):
+                    self.on_rtcp(rtp.RtcpPacket.parse(bytes(IN_VIEW[: LENGTH[0]])))
+            elif not dtls.unprotect(self.handshake.rx, IN, LENGTH):
+                self.on_rtp(parse(bytes(IN_VIEW[: LENGTH[0]])))
+
+    def send(self, data: bytes) -> None:
+        """Raw, to the worker."""
+        if self.transport is not None and self.remote is not None:
+            self.transport.sendto(data, self.remote.address)
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Protected."""
+        OUT_VIEW[: len(packet)] = packet
+        LENGTH[0] = len(packet)
+        assert dtls.protect(self.handshake.tx, OUT, LENGTH) == 0
+        self.send(bytes(OUT_VIEW[: LENGTH[0]]))
+
+    def send_rtcp(self, *packets: Any) -> None:
+        """Protected compound."""
+        data = b"".join(map(bytes, packets))
+        OUT_VIEW[: len(data)] = data
+        LENGTH[0] = len(data)
+        assert dtls.protect_rtcp(self.handshake.tx, OUT, LENGTH) == 0
+        self.send(bytes(OUT_VIEW[: LENGTH[0]]))
+
+    def check(self, *, nominate: bool = True, ufrag: str | None = None, password: str | None = None) -> None:
+        """One connectivity check."""
+        assert self.remote is not None
+        request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+        request.attributes["USERNAME"] = f"{ufrag or self.remote.ufrag}:{self.ufrag}"
+        request.attributes["PRIORITY"] = 1
+        request.attributes["ICE-CONTROLLING"] = 1
+        if nominate:
+            request.attributes["USE-CANDIDATE"] = None
+        request.add_message_integrity((password or self.remote.password).encode())
+        self.send(bytes(request))
+
+    async def open(self, remote: Described) -> None:
+        """Take a local port and begin checking; the handshake follows with `shake`."""
+        self.remote = remote
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self._checking = asyncio.create_task(self._check_often())
+
+    def shake(self) -> None:
+        """Begin DTLS as the client."""
+        assert self.remote is not None
+        self.handshake.start([Fingerprint("sha-256", self.remote.fingerprint)], server=False)
+
+    async def connect(self, remote: Described) -> None:
+        """All of it; returns when SRTP works at this end."""
+        await self.open(remote)
+        await until(lambda: self.checks_answered, what="a check's answer")
+        self.shake()
+        await asyncio.wait_for(self.up.wait(), PATIENCE)
+
+    async def move(self) -> None:
+        """Another local port, as after a change of network."""
+        assert self.transport is not None
+        self.transport.close()
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        answered = self.checks_answered
+        self.check()
+        await until(lambda: self.checks_answered > answered, what="a check's answer at the new address")
+
+    def silence(self) -> None:
+        """Vanish without a word."""
+        if self._checking is not None:
+            self._checking.cancel()
+        if self.transport is not None:
+            self.transport.close()
+
+    async def close(self) -> None:
+        """Say goodbye properly."""
+        self.handshake.close()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        self.silence()
+
+    def _changed(self, state: str) -> None:
+        self.state = state
+        if state == "connected":
+            self.up.set()
+
+    async def _check_often(self) -> None:
+        while True:
+            self.check()
+            await asyncio.sleep(0.05 if not self.checks_answered else 1.0)
+
+
+def parse(data: bytes) -> Received:
+    """An RTP packet; the mid is our extension 1."""
+    first, second, seq, timestamp, ssrc = struct.unpack_from("!BBHII", data)
+    start, mid = 12, None
+    if first & 0x10:
+        profile, words = struct.unpack_from("!HH", data, 12)
+        for number, value in rtp.unpack_header_extensions(profile, data[16 : 16 + 4 * words]):
+            mid = value.decode() if number == 1 else mid
+        start += 4 + 4 * words
+    return Received(seq, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[start:], mid)
+
+
+def vp8(content: bytes, *, key: bool, begins: bool = True) -> bytes:
+    """A VP8 payload: descriptor, the frame header's first byte when the partition begins here, content."""
+    return bytes([0x10 if begins else 0x00, 0x00 if key else 0x01]) + content
+
+
+class PublishingPeer:
+    """A user who sends. Each packet's payload ends with its own number, so that receivers can tell what came."""
+
+    def __init__(self, user: int, sources: tuple[str, ...] = ("microphone", "camera"), name: str | None = None) -> None:
+        self.user, self.sources, self.name = user, sources, name or f"publisher-{user}"
+        self.wire = Wire()
+        self.mids = {source: str(index) for index, source in enumerate(sources)}
+        self.ssrcs = {source: secrets.randbits(31) for source in sources}
+        self.seqs = {source: secrets.randbits(15) for source in sources}
+        self.timestamps = {source: secrets.randbits(31) for source in sources}
+        self.sent: dict[str, dict[int, bytes]] = {source: {} for source in sources}
+        self.keyframes_asked = 0
+        self.nacked: list[int] = []
+        self.answers_nacks = True
+        self.remb: int | None = None
+        self.reports: list[Any] = []
+        self.lose = 0.0
+        self.wire.on_rtcp = self._rtcp
+        self._rtx_seq = secrets.randbits(15)
+
+    def offer(self) -> str:
+        """What its browser would say."""
+        out = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {' '.join(self.mids.values())}"]
+        for source, mid in self.mids.items():
+            kind, payload_type, rtx = LINE[source]
+            types = f"{payload_type} {rtx}" if rtx else f"{payload_type}"
+            out += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.wire.ufrag}"]
+            out += [f"a=ice-pwd:{self.wire.password}", f"a=fingerprint:sha-256 {CERTIFICATE.sha256}", "a=setup:actpass"]
+            out += [f"a=mid:{mid}", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=sendonly", "a=rtcp-mux"]
+            out += [f"a=rtpmap:{payload_type} {'opus/48000/2' if kind == 'audio' else 'VP8/90000'}"]
+            if rtx:
+                out += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={payload_type}"]
+        return "\r\n".join(out) + "\r\n"
+
+    def tracks(self) -> list[Track]:
+        """What its page would say beside the offer."""
+        return [Track(mid, source) for source, mid in self.mids.items()]
+
+    async def publish(self, client: MediaClient, room: int) -> PublishingPeer:
+        """Offer, answer, connect."""
+        answer = await client.publish(room, self.name, self.user, self.offer(), self.tracks())
+        await self.wire.connect(Described.read(answer))
+        return self
+
+    def send(self, source: str, *, key: bool = False, count: int = 1, size: int = 200) -> None:
+        """The next `count` packets of a source; for video each is a frame of its own, the first a keyframe if asked."""
+        kind, payload_type, _ = LINE[source]
+        for index in range(count):
+            self.seqs[source] = seq = (self.seqs[source] + 1) & 0xFFFF
+            self.timestamps[source] += 960 if kind == "audio" else 4500
+            content = struct.pack("!IH", self.user, seq) + bytes(size)
+            payload = content if kind == "audio" else vp8(content, key=key and index == 0)
+            self.sent[source][seq] = payload
+            if random.random() >= self.lose:
+                self.wire.send_rtp(self._packet(source, seq, payload_type, self.ssrcs[source], payload))
+
+    def send_late(self, source: str, seq: int) -> None:
+        """A packet that was held back, under its own number."""
+        self.wire.send_rtp(self._packet(source, seq, LINE[source][1], self.ssrcs[source], self.sent[source][seq]))
+
+    def hold_back(self, source: str, *, key: bool = False) -> int:
+        """Number a packet without sending it."""
+        lose, self.lose = self.lose, 2.0
+        self.send(source, key=key)
+        self.lose = lose
+        return self.seqs[source]
+
+    def report(self, source: str, clock: float) -> None:
+        """A sender report with its own clock (unix seconds)."""
+        info = rtp.RtcpSenderInfo(int((clock + 2208988800) * 2**32), self.timestamps[source] & 0xFFFFFFFF, 1, 1)
+        self.wire.send_rtcp(rtp.RtcpSrPacket(ssrc=self.ssrcs[source], sender_info=info))
+
+    def _packet(self, source: str, seq: int, payload_type: int, ssrc: int, payload: bytes) -> bytes:
+        extension = struct.pack("!HHBBH", 0xBEDE, 1, 4 << 4, ord(self.mids[source]), 0)
+        timestamp = self.timestamps[source] & 0xFFFFFFFF
+        return struct.pack("!BBHII", 0x90, payload_type, seq, timestamp, ssrc) + extension + payload
+
+    def _rtcp(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_PLI:
+                self.keyframes_asked += 1
+            elif isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
+                self.remb = rtp.unpack_remb_fci(packet.fci)[0]
+            elif isinstance(packet, rtp.RtcpRrPacket):
+                self.reports += packet.reports
+            elif isinstance(packet, rtp.RtcpRtpfbPacket):
+                self.nacked += packet.lost
+                if self.answers_nacks:
+                    self._repair(packet)
+
+    def _repair(self, packet: Any) -> None:
+        source = next(s for s, ssrc in self.ssrcs.items() if ssrc == packet.media_ssrc)
+        for seq in packet.lost:
+            if seq not in self.sent[source] or random.random() < self.lose:
+                continue
+            if LINE[source][2] is None:
+                self.send_late(source, seq)
+                continue
+            self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
+            payload = struct.pack("!H", seq) + self.sent[source][seq]
+            self.wire.send_rtp(
+                self._packet(source, self._rtx_seq, LINE[source][2] or 0, self.ssrcs[source] ^ 0x40000000, payload)
+            )
+
+
+class SubscribingPeer:
+    """A user who receives: all packets by mid, and NACKs for gaps when it wants to."""
+
+    def __init__(self, user: int, name: str | None = None) -> None:
+        self.user, self.name = user, name or f"subscriber-{user}"
+        self.wire = Wire()
+        self.packets: dict[str, list[Received]] = {str(mid): [] for mid in range(10)}
+        self.revision = 0
+        self.bindings: dict[str, Any] = {}
+        self.asks_for_missing = False
+        self.lose = 0.0
+        self.reports: list[Any] = []
+        self.wire.on_rtp, self.wire.on_rtcp = self._rtp, self._rtcp
+        self._mid_of: dict[int, str] = {}
+        self._rtx: set[int] = set()
+        self._timer: asyncio.Task[None] | None = None
+
+    async def subscribe(self, client: MediaClient, room: int) -> SubscribingPeer:
+        """Be offered the pool, answer it, connect."""
+        described = await self.take_offer(client, room)
+        await client.answer(room, self.name, self.revision, self.answer(described))
+        await self.wire.connect(described)
+        if self.asks_for_missing:
+            self._timer = asyncio.create_task(self._ask_often())
+        return self
+
+    async def take_offer(self, client: MediaClient, room: int) -> Described:
+        """Only the offer."""
+        offer = await client.subscribe(room, self.name, self.user)
+        self.revision, self.bindings = offer.revision, offer.bindings
+        described = Described.read(offer.sdp)
+        for line in described.lines:
+            mid = re.search(r"a=mid:(\S+)", line).group(1)  # type: ignore[union-attr]
+            ssrcs = [int(s) for s in re.findall(r"a=ssrc:(\d+) cname", line)]
+            self._mid_of.update(dict.fromkeys(ssrcs, mid))
+            self._rtx.update(ssrcs[1:])
+        return described
+
+    def answer(self, described: Described) -> str:
+        """What its browser would say to the pool."""
+        mids = " ".join(re.findall(r"(?m)^a=mid:(\S+)", described.text))
+        out = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {mids}"]
+        for line in described.lines:
+            first = line.splitlines()[0]
+            out += [first, "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.wire.ufrag}", f"a=ice-pwd:{self.wire.password}"]
+            out += [f"a=fingerprint:sha-256 {CERTIFICATE.sha256}", "a=setup:active", "a=recvonly", "a=rtcp-mux"]
+            kept = ("a=mid:", "a=rtpmap:", "a=fmtp:", "a=rtcp-fb:")
+            out += [row for row in line.splitlines() if row.startswith(kept)]
+        return "\r\n".join(out) + "\r\n"
+
+    def senders(self, mid: str) -> list[int]:
+        """The user behind each packet of an m-line, in the order they came."""
+        return [self._content(p)[0] for p in self.packets[mid]]
+
+    def numbers(self, mid: str) -> list[int]:
+        """The publisher's own number of each packet, in the order they came."""
+        return [self._content(p)[1] for p in self.packets[mid]]
+
+    def ask_for(self, mid: str, numbers: list[int]) -> None:
+        """A NACK."""
+        ssrc = next(s for s, m in self._mid_of.items() if m == mid and s not in self._rtx)
+        nack = rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc, lost=numbers)
+        self.wire.send_rtcp(rtp.RtcpRrPacket(ssrc=1), nack)
+
+    def ask_keyframe(self, mid: str, *, by_fir: bool = False) -> None:
+        """A PLI or a FIR."""
+        ssrc = next(s for s, m in self._mid_of.items() if m == mid and s not in self._rtx)
+        if by_fir:
+            fci = struct.pack("!IBxxx", ssrc, 1)
+            wish = rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_FIR, ssrc=1, media_ssrc=0, fci=fci)
+        else:
+            wish = rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_PLI, ssrc=1, media_ssrc=ssrc)
+        self.wire.send_rtcp(rtp.RtcpRrPacket(ssrc=1), wish)
+
+    def _content(self, packet: Received) -> tuple[int, int]:
+        start = 0 if packet.payload_type == 111 else 2
+        user, seq = struct.unpack_from("!IH", packet.payload, start)
+        return user, seq
+
+    def _rtp(self, packet: Received) -> None:
+        if random.random() < self.lose:
+            return
+        mid = self._mid_of[packet.ssrc]
+        assert packet.mid == mid
+        if packet.ssrc in self._rtx:
+            (packet.seq,) = struct.unpack_from("!H", packet.payload)
+            packet.payload, packet.payload_type = packet.payload[2:], packet.payload_type - 1
+        self.packets[mid].append(packet)
+
+    def _rtcp(self, packets: list[Any]) -> None:
+        self.reports += [packet for packet in packets if isinstance(packet, rtp.RtcpSrPacket)]
+
+    async def _ask_often(self) -> None:
+        while True:
+            await asyncio.sleep(0.03)
+            for mid, packets in self.packets.items():
+                seen = {p.seq for p in packets}
+                if len(seen) > 1:
+                    newest = packets[-1].seq
+                    span = min((newest - packets[0].seq) & 0xFFFF, 100)
+                    missing = [n for i in range(span) if (n := (newest - i) & 0xFFFF) not in seen]
+                    if missing:
+                        self.ask_for(mid, sorted(missing))
