@@ -39,6 +39,7 @@ class Client:
     events: Bucket
     signaling: Bucket
     strikes: Strikes
+    courses: dict[int, Role] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
     expiry: asyncio.TimerHandle | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import hdrs, web
 
 from server.access import Action, Role
-from server.courses.service import course_door
+from server.courses.doors import course_door
 from server.db.database import Reading
 from server.errors import Missing, NotAllowed
 from server.http.etags import etag_of, require_match

@@ -1,0 +1,150 @@
+"""The composition root: the only file that sees all parts and joins them.
+
+build() returns an application that opens its parts when it starts and closes them, once, when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from server.accounts import web as accounts_web
+from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
+from server.courses import web as courses_web
+from server.db.database import Database
+from server.db.migrate import current, head
+from server.http import docs, middleware, openapi, pages, service
+from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Readiness
+from server.http.origins import Origins
+from server.http.routes import Routes, mount
+from server.live_sessions import web as live_sessions_web
+from server.metrics import Metrics
+from server.notifications import web as notifications_web
+from server.ports import Clock, Publisher, SystemClock
+from server.settings import Settings
+from signaling import asyncapi
+from signaling.gateway import Gateway
+
+BODY_BYTES = 1024 * 1024  # of a request that is no upload; more is refused with 413
+LOOP_TICK_SECONDS = 0.5
+GATEWAY = web.AppKey("GATEWAY", Gateway)
+log = structlog.get_logger(__name__)
+
+
+class FanOut:
+    """Publishes facts to every listener; the list is complete before the first fact."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Publisher] = []
+
+    def publish(self, facts: Sequence[object]) -> None:
+        for listener in self.listeners:
+            try:
+                listener.publish(facts)
+            except Exception:
+                log.exception("listener failed", listener=type(listener).__name__)
+
+
+def areas() -> list[Routes]:
+    """Every area's routes, in the order the documents show them."""
+    return [
+        accounts_web.route,
+        courses_web.route,
+        live_sessions_web.route,
+        notifications_web.route,
+        service.route,
+        docs.route,
+    ]
+
+
+def build(
+    settings: Settings,
+    *,
+    media_address: str | None = None,
+    sign_in_links: Mapping[str, int] | None = None,
+    clock: Clock | None = None,
+) -> web.Application:
+    """The application. Without `media_address` it serves everything but media (and /readyz asks for none).
+
+    `sign_in_links` (token hash to user id) exists in a demo alone.
+    """
+    clock = clock or SystemClock()
+    told = FanOut()
+    app = web.Application(
+        client_max_size=BODY_BYTES,
+        middlewares=[middleware.observe, middleware.cross_origin, middleware.refuse_while_draining],
+    )
+    metrics, readiness = Metrics(), Readiness(media_needed=media_address is not None)
+    database = Database.open(settings.database_url, publisher=told, clock=clock)
+    accounts = Accounts.of(settings, database)
+    gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock)
+    told.listeners += [accounts.authenticate, gateway.announcer]
+    app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
+    app[ACCOUNTS], app[AUTHENTICATE] = accounts, accounts.authenticate
+    app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
+    app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics
+    if sign_in_links is not None:
+        app[SIGN_IN_LINKS] = sign_in_links
+    mounted = mount(app, areas(), settings.api_prefix)
+    app[service.OPENAPI] = openapi.document(mounted, settings.base_url, settings.api_prefix)
+    app[service.ASYNCAPI] = asyncapi.document()
+    gateway.attach(app)
+    pages.add_pages(app)
+    app.on_response_prepare.append(middleware.add_headers)
+    app.cleanup_ctx.extend([_database, _watch_loop, _gateway(media_address, settings.media_secret or None)])
+    return app
+
+
+async def drain(app: web.Application) -> None:
+    """Take nothing new, tell clients to come back, finish what was begun."""
+    app[READINESS].draining = True
+    await app[GATEWAY].close()
+
+
+def openapi_document() -> dict[str, Any]:
+    """What /openapi.json shows, without a server."""
+    declared = [route for area in areas() for route in area.declared]
+    return openapi.document(declared, "http://127.0.0.1:8080", "")
+
+
+def asyncapi_document() -> dict[str, Any]:
+    """What /asyncapi.json shows, without a server."""
+    return asyncapi.document()
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    app[READINESS].schema_at_head = await current(app[DATABASE]) == head()
+    yield
+    app[ACCOUNTS].close()
+    await app[DATABASE].close()
+
+
+def _gateway(media_address: str | None, secret: str | None) -> Any:
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        await app[GATEWAY].open()
+        if media_address is not None:
+            await app[GATEWAY].use_media(media_address, secret)
+        yield
+        await app[GATEWAY].close()
+
+    return opened
+
+
+async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
+    """Measure how late the event loop is: the one number that says whether this process keeps up."""
+
+    async def tick() -> None:
+        while True:
+            due = time.perf_counter() + LOOP_TICK_SECONDS
+            await asyncio.sleep(LOOP_TICK_SECONDS)
+            app[middleware.METRICS].loop_delay.observe(max(0.0, time.perf_counter() - due))
+
+    task = asyncio.create_task(tick())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

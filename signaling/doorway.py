@@ -1,0 +1,259 @@
+"""How a tab gets into a room and catches up: from a position, from a snapshot, or by waiting until the class begins.
+
+The last step of catching up is taken without an await: the answer is made from the room as told so far and the tab
+joins the audience in the same breath, so live events begin exactly behind the answer.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from server.access import Role
+from server.db.database import Database
+from server.errors import Conflict, LecternError, Missing
+from server.live_sessions import people
+from server.live_sessions import service as live_sessions
+from server.live_sessions.tables import LiveSession, LiveSessionGuest
+from server.settings import Settings
+from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
+from signaling.protocol import WISHES, After
+from signaling.rooms import log as timeline_log
+from signaling.rooms.presence import Presence
+from signaling.rooms.registry import Registry
+from signaling.rooms.room import Enter, Leave, SessionNotLive, Vacate
+from signaling.rooms.state import TimelineEvent, snapshot
+from signaling.rooms.writer import Writer
+from signaling.transport import LiveServer
+
+PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
+MOST_MISSED = 5_000  # beyond it a snapshot is quicker
+log = structlog.get_logger(__name__)
+
+
+class NotJoined(Conflict):
+    code, sentence = "not_joined", "Join the class first."
+
+
+class Doorway:
+    """Joining, leaving, catching up."""
+
+    def __init__(
+        self, settings: Settings, database: Database, live: LiveServer, registry: Registry, writer: Writer,
+        presence: Presence,
+    ) -> None:  # fmt: skip
+        self._settings, self._database, self._live = settings, database, live
+        self._registry, self._writer, self._presence = registry, writer, presence
+
+    async def join(
+        self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
+    ) -> dict[str, Any]:
+        """The acknowledgement of `join`. Raises Missing, SessionNotLive, RoomFull."""
+        row, role = await self._membership(client, live_session_id, invite_code)
+        if row.status == "scheduled":
+            self._place(client, row, role, Phase.WAITING)
+            row, _ = await self._membership(client, live_session_id, None)
+            if row.status == "scheduled":  # looked again: it did not begin between the look and the seat
+                return {"waiting": True, "live_session": await self._shown(row, role)}
+        if row.status != "live":
+            self._displace(client, live_session_id)
+            raise SessionNotLive()
+        return await self._enter(client, row, role, after)
+
+    async def open(self, client: Client, live_session_id: int) -> None:
+        """The class a tab waited for is live: it enters, and is told as by the answer to `join`."""
+        place = client.places.get(live_session_id)
+        if place is None or place.phase is not Phase.WAITING:
+            return
+        try:
+            row, role = await self._membership(client, live_session_id, None)
+            body = await self._enter(client, row, role, None)
+        except LecternError as error:
+            log.info("waiting tab not let in", live_session_id=live_session_id, reason=error.code)
+            return
+        client.connection.emit("room_opened", {"live_session_id": live_session_id, "ok": True, **body})
+
+    async def sync(self, client: Client, live_session_id: int, epoch: str, after: int) -> dict[str, Any]:
+        """The next page of what was missed. Raises NotJoined, Missing."""
+        _, role = await self._membership(client, live_session_id, None)
+        place = client.places.get(live_session_id)
+        if place is None or place.phase is Phase.WAITING:
+            raise NotJoined()
+        place.role = role
+        return await self._page(client, live_session_id, place, After(epoch=epoch, seq=after))
+
+    async def leave(self, client: Client, live_session_id: int) -> None:
+        """Out of the room, by wish."""
+        place = self._displace(client, live_session_id)
+        if place is not None and place.phase is not Phase.WAITING:
+            await self._writer.act(live_session_id, Leave(client.actor.id, client.connection.id))
+
+    async def vanish(self, client: Client) -> None:
+        """The connection is gone: seats are held for its person."""
+        for live_session_id in list(client.places):
+            place = self._displace(client, live_session_id)
+            if place is not None and place.phase is not Phase.WAITING:
+                await self._vacate(client, live_session_id)
+
+    async def _vacate(self, client: Client, live_session_id: int) -> None:
+        try:
+            await self._writer.act(live_session_id, Vacate(client.actor.id, client.connection.id))
+        except LecternError as error:
+            # The process's lease accounts for it later: at worst the seat is held until this process ends.
+            log.warning("seat not vacated", live_session_id=live_session_id, reason=error.code)
+
+    def put_out(self, client: Client, live_session_id: int, reason: str) -> None:
+        """Out of the room, by another's will: told why, and nothing of the room after it."""
+        if self._displace(client, live_session_id) is not None:
+            client.connection.emit("room_closed", {"live_session_id": live_session_id, "reason": reason})
+
+    def audience(self, live_session_id: int) -> list[Client]:
+        """Every tab that is in the room, entering it or waiting for it."""
+        rooms = (live_room(live_session_id), entering_room(live_session_id), waiting_room(live_session_id))
+        return [member.state for room in rooms for member in list(self._live.members(room))]
+
+    async def _membership(
+        self, client: Client, live_session_id: int, invite_code: str | None
+    ) -> tuple[LiveSession, Role]:
+        async with self._database.read() as read:
+            row, role = await live_sessions.membership(read, client.actor.id, live_session_id)
+        if role is None and row.course_id is None and row.invite_code and invite_code:
+            if hmac.compare_digest(row.invite_code.encode(), invite_code.encode()):
+                await self._admit_guest(client, live_session_id)
+                role = Role.GUEST
+        if role is None:
+            raise Missing("There is no such class, or you are not in its course.")
+        return row, role
+
+    async def _admit_guest(self, client: Client, live_session_id: int) -> None:
+        try:
+            async with self._database.work("admit guest") as work:
+                await work.execute(
+                    insert(LiveSessionGuest).values(
+                        live_session_id=live_session_id, user_id=client.actor.id, created_at=work.now
+                    )
+                )
+        except IntegrityError:
+            log.info("guest admitted already", live_session_id=live_session_id)
+
+    async def _enter(self, client: Client, row: LiveSession, role: Role, after: After | None) -> dict[str, Any]:
+        actor = client.actor
+        place = self._place(client, row, role, Phase.CATCHING_UP)
+        has_seat = False
+        try:
+            answer = await self._writer.act(
+                row.id, Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
+            )
+            has_seat = True
+            await self._registry.reached(row.id, answer.seq)
+            async with self._database.read() as read:
+                members = await people.roster(read, row)
+            page = await self._page(client, row.id, place, after)
+        except BaseException:
+            if self._displace(client, row.id) is not None and has_seat:
+                await self._vacate(client, row.id)
+            raise
+        return {**page, "you": self._you(client, place), "roster": self._roster(row.id, members), "ice_servers": []}
+
+    async def _page(
+        self, client: Client, live_session_id: int, place: Place, after: After | None
+    ) -> dict[str, Any]:
+        """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""
+        self._set_phase(client, live_session_id, place, Phase.CATCHING_UP)
+        entry = await self._registry.entry(live_session_id)
+        room = entry.room
+        if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
+            self._set_phase(client, live_session_id, place, Phase.LIVE)
+            return {"epoch": entry.epoch, "seq": room.seq, "snapshot": snapshot(room)}
+        events = entry.events_after(after.seq)
+        if events is None:
+            async with self._database.read() as read:
+                events = await timeline_log.events_after(read, live_session_id, after.seq, PAGE_EVENTS)
+            entry = await self._registry.entry(live_session_id)
+            events = [event for event in events if event.seq <= entry.room.seq]
+        shown = _bounded(events)
+        seq = shown[-1]["seq"] if shown else after.seq
+        more = seq < entry.room.seq
+        if not more:
+            self._set_phase(client, live_session_id, place, Phase.LIVE)
+        return {"epoch": entry.epoch, "seq": seq, "events": shown, "more": more}
+
+    def _place(self, client: Client, row: LiveSession, role: Role, phase: Phase) -> Place:
+        place = client.places.get(row.id)
+        if place is None:
+            place = client.places[row.id] = Place(role, phase, row.course_id)
+            if phase is not Phase.WAITING:
+                self._presence.entered(client, row.id, row.course_id)
+        elif place.phase is Phase.WAITING and phase is not Phase.WAITING:
+            self._presence.entered(client, row.id, row.course_id)
+        place.role = role
+        self._set_phase(client, row.id, place, phase)
+        return place
+
+    def _displace(self, client: Client, live_session_id: int) -> Place | None:
+        place = client.places.pop(live_session_id, None)
+        if place is None:
+            return None
+        for room in (live_room(live_session_id), entering_room(live_session_id), waiting_room(live_session_id)):
+            self._live.leave(client.connection, room)
+        if place.phase is not Phase.WAITING:
+            self._presence.left(client, live_session_id, place.course_id)
+        return place
+
+    def _set_phase(self, client: Client, live_session_id: int, place: Place, phase: Phase) -> None:
+        """A tab that was put out meanwhile stays out."""
+        if client.places.get(live_session_id) is not place:
+            raise NotJoined("You are not in this class any more.")
+        place.phase = phase
+        rooms = {
+            Phase.LIVE: live_room(live_session_id),
+            Phase.CATCHING_UP: entering_room(live_session_id),
+            Phase.WAITING: waiting_room(live_session_id),
+        }
+        for other, room in rooms.items():
+            if other is phase:
+                self._live.enter(client.connection, room)
+            else:
+                self._live.leave(client.connection, room)
+
+    async def _shown(self, row: LiveSession, role: Role) -> dict[str, Any]:
+        async with self._database.read() as read:
+            shown = await live_sessions.shown_many(read, [row], {row.id: role}, base_url=self._settings.base_url)
+        return shown[0].model_dump(mode="json")
+
+    def _you(self, client: Client, place: Place) -> dict[str, Any]:
+        may = [name for name, wish in WISHES.items() if wish.who in ("member", place.role.value)]
+        if place.role is Role.GUEST:
+            may.append("hand_raise")
+        return {"user_id": client.actor.id, "role": place.role.value, "may": may}
+
+    def _roster(self, live_session_id: int, members: Sequence[people.Member]) -> list[dict[str, Any]]:
+        return [
+            {
+                "user": {"id": m.user_id, "name": m.name, "avatar_url": m.avatar_url},
+                "role": m.role,
+                "online": self._presence.is_online(m.user_id),
+                "in_room": self._presence.is_inside(live_session_id, m.user_id),
+            }
+            for m in members
+        ]
+
+
+def _bounded(events: Sequence[TimelineEvent]) -> list[dict[str, Any]]:
+    """As many as one page may hold, at least one."""
+    shown: list[dict[str, Any]] = []
+    size = 0
+    for event in events[:PAGE_EVENTS]:
+        line = event.wire()
+        size += len(json.dumps(line, separators=(",", ":")))
+        if shown and size > PAGE_BYTES:
+            break
+        shown.append(line)
+    return shown
+

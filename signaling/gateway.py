@@ -1,0 +1,125 @@
+"""Builds the live side of the server from what it is given, and opens and closes it once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from aiohttp import web
+from sqlalchemy import select
+
+from server.db.database import Database
+from server.http.keys import Authenticate, Readiness
+from server.http.origins import Origins
+from server.live_sessions.tables import LiveSession
+from server.metrics import Metrics
+from server.ports import Clock
+from server.settings import Settings
+from signaling.announcer import Announcer, Errands
+from signaling.client import live_room
+from signaling.doorway import Doorway
+from signaling.handshake import Handshake
+from signaling.live_namespace import LiveNamespace
+from signaling.media.client import MediaClient
+from signaling.media_desk import MediaDesk
+from signaling.rooms.keeper import Keeper
+from signaling.rooms.presence import Presence
+from signaling.rooms.registry import Registry
+from signaling.rooms.state import Room, TimelineEvent
+from signaling.rooms.timeline import Timeline
+from signaling.rooms.writer import Writer
+from signaling.transport import LiveServer, TransportLimits
+
+DRAIN_SPREAD_SECONDS = 2.0  # clients of a closing server come back spread over this long
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """The Socket.IO side: `timeline` is the port Rooms, `presence` the port Presence, `announcer` the publisher."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        authenticate: Authenticate,
+        metrics: Metrics,
+        readiness: Readiness,
+        clock: Clock,
+    ) -> None:
+        self._settings, self._database, self._readiness = settings, database, readiness
+        held = timedelta(seconds=settings.seat_seconds)
+        self._namespace = LiveNamespace(settings, database, metrics, time.monotonic)
+        limits = TransportLimits(message_bytes=settings.limit_message_bytes)
+        self.live = LiveServer(self._namespace, limits=limits, origins=Origins(settings))
+        self._errands = Errands()
+        self._registry = Registry(database, self._deliver, self._is_watched)
+        self.timeline = Timeline(database, self._registry, seat_held=held)
+        self._writer = Writer(self.timeline, metrics)
+        self.presence = Presence(database, self.live)
+        self.media = MediaDesk(
+            settings, self.live, self._registry, self._writer, metrics, readiness, self._errands
+        )
+        self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence)
+        handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
+        handshake.live = self.live
+        self._namespace.use(handshake, self._doorway, self._writer, self.presence, self.media)
+        self.announcer = Announcer(settings, self.live, self._doorway, self.media, self._errands)
+        self._keeper = Keeper(
+            database, self._writer, seat_held=held, empty_after=timedelta(seconds=settings.empty_room_seconds)
+        )
+        self._media_client: MediaClient | None = None
+
+    def attach(self, app: web.Application) -> None:
+        """Serve /socket.io/ from this application."""
+        self.live.attach(app)
+
+    async def open(self) -> None:
+        """Take this process's lease; from then on connections are accepted."""
+        await self.presence.start()
+        self.timeline.lease_id = self.presence.lease_id
+        if self._database.is_sqlite:
+            await self._end_old_tracks()
+        await self._keeper.start()
+
+    async def use_media(self, address: str, secret: str | None) -> None:
+        """Talk to the media worker at `address`; it may come and go."""
+        self._media_client = MediaClient(address, self.media, secret=secret)
+        self.media.use(self._media_client)
+        await self._media_client.start()
+
+    async def close(self) -> None:
+        """Tell clients to come back elsewhere, finish what is in line, leave nothing open."""
+        self._readiness.draining = True
+        await self._keeper.close()
+        connections = list(self.live.connections())
+        for index, connection in enumerate(connections):
+            spread = DRAIN_SPREAD_SECONDS * index / max(1, len(connections))
+            connection.emit("draining", {"retry_after": round(spread, 2)})
+        await asyncio.sleep(0)
+        await self.live.close()
+        await self._writer.close()
+        if self._media_client is not None:
+            await self._media_client.close()
+        await self._errands.close()
+        await self._registry.close()
+        await self.presence.close()
+
+    async def _end_old_tracks(self) -> None:
+        """Embedded, the media worker began with us: what the last one forwarded is over."""
+        async with self._database.read() as read:
+            query = select(LiveSession.id).where(LiveSession.status == "live")
+            live_session_ids = list(await read.scalars(query))
+        await self.media.lose_all(live_session_ids)
+
+    def _deliver(
+        self, live_session_id: int, epoch: str, events: Sequence[TimelineEvent], before: Room, after: Room
+    ) -> None:
+        told = {"live_session_id": live_session_id, "epoch": epoch, "events": [event.wire() for event in events]}
+        self.live.broadcast(live_room(live_session_id), "timeline", told)
+        self.media.room_changed(live_session_id, before, after)
+
+    def _is_watched(self, live_session_id: int) -> bool:
+        return bool(self._doorway.audience(live_session_id))
