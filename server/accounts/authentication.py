@@ -7,7 +7,7 @@ in another process within that second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from server.accounts.tables import SignIn, User
 from server.accounts.tokens import AccessClaims, Tokens
 from server.db import Database
 from server.errors import Unauthenticated
+from server.events import SignInsEnded
 
 STALE_SECONDS = 1.0
 REMEMBERED = 4096  # sign-ins; when full, all are forgotten and asked for again
@@ -32,7 +33,7 @@ class _Standing:
 
 
 class Authenticator:
-    """Call it with a token. `forget` is for whoever hears that sign-ins ended or a person changed."""
+    """Call it with a token. It listens for ended sign-ins; `forget` is for whoever changes a person."""
 
     def __init__(self, database: Database, tokens: Tokens, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._tokens, self._clock = database, tokens, clock
@@ -60,6 +61,12 @@ class Authenticator:
         for sign_in_id in [i for i, known in self._known.items() if known.user_id == user_id]:
             if not sign_in_ids or sign_in_id in sign_in_ids:
                 del self._known[sign_in_id]
+
+    def publish(self, facts: Sequence[object]) -> None:
+        """Hear that sign-ins ended, as one of the publisher's listeners."""
+        for fact in facts:
+            if isinstance(fact, SignInsEnded):
+                self.forget(fact.user_id, fact.sign_in_ids)
 
     async def _look_up(self, claims: AccessClaims) -> _Standing:
         asked_at, forgotten = self._clock(), self._forgotten
