@@ -15,6 +15,9 @@ from aiohttp import web
 
 from server.accounts import web as accounts_web
 from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
+from server.content.links import TICKETS
+from server.content.tickets import Tickets
+from server.courses import roster_web
 from server.courses import web as courses_web
 from server.db.database import Database
 from server.db.migrate import current, head
@@ -55,6 +58,7 @@ def areas() -> list[Routes]:
     return [
         accounts_web.route,
         courses_web.route,
+        roster_web.route,
         live_sessions_web.route,
         notifications_web.route,
         service.route,
@@ -86,11 +90,14 @@ def build(
     told.listeners += [accounts.authenticate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
     app[ACCOUNTS], app[AUTHENTICATE] = accounts, accounts.authenticate
+    app[TICKETS] = Tickets(settings.secret_key)
     app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
     app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics
+    served = areas()
     if sign_in_links is not None:
         app[SIGN_IN_LINKS] = sign_in_links
-    mounted = mount(app, areas(), settings.api_prefix)
+        served.append(accounts_web.link_route)
+    mounted = mount(app, served, settings.api_prefix)
     app[service.OPENAPI] = openapi.document(mounted, settings.base_url, settings.api_prefix)
     app[service.ASYNCAPI] = asyncapi.document()
     gateway.attach(app)
