@@ -1,0 +1,100 @@
+"""The worker against a real browser: what aiortc's private parts and our descriptions must keep doing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from signaling.media.client import MediaClient
+from tests.signaling.media.conftest import Told, Worker
+from tests.signaling.media.lab import Lab, open_lab
+
+pytestmark = pytest.mark.browser
+
+ROOM, ANA, BO, CLEO = 5, 1, 2, 3
+ALL = {"microphone", "camera"}
+WIDE, NARROW = 640, 320  # the widths of Ana's and Bo's pictures tell whose is shown
+
+
+async def test_two_publishers_are_seen_and_heard_re_bound_and_survive_ice_restarts(
+    worker: Worker, web: tuple[MediaClient, Told]
+) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL, BO: ALL}, [ANA, BO])
+    async with open_lab(client, ROOM) as lab:
+        await lab.publish("ana", ANA, WIDE, 360)
+        await lab.publish("bo", BO, NARROW, 240)
+        await lab.subscribe("cleo", CLEO)
+        await lab.wait_for_frames("cleo", "1", 10, width=WIDE)
+        await lab.wait_for_frames("cleo", "5", 10, width=NARROW)
+        await heard(lab, "cleo", "0", "4")
+        for name in ("ana", "bo", "cleo"):
+            measured = await lab.measure(name)
+            assert measured["remotePort"] == worker.udp_port
+            assert measured["cipher"] == "SRTP_AEAD_AES_256_GCM"
+            assert measured["state"] == "connected"
+
+        swapped = await lab.time()
+        client.permit(ROOM, {ANA: ALL, BO: ALL}, [BO, ANA])
+        first = await lab.wait_for_frames("cleo", "1", 5, width=NARROW, since=swapped)
+        assert first - swapped < 1.0
+        await lab.wait_for_frames("cleo", "5", 5, width=WIDE, since=swapped)
+
+        ports = {name: (await lab.measure(name))["localPort"] for name in ("bo", "cleo")}
+        restarted = await lab.time()
+        await lab.restart("cleo")
+        await lab.restart("bo")
+        await lab.page.wait_for_timeout(500)
+        await lab.wait_for_frames("cleo", "1", 30, width=NARROW, since=restarted)
+        for name, port in ports.items():
+            assert (await lab.measure(name))["localPort"] != port
+        assert longest_gap(await lab.frames("cleo", "1"), restarted) < 1.0
+        await heard(lab, "cleo", "0", "4")
+
+
+async def test_one_percent_loss_both_ways_costs_no_second_of_picture(web: tuple[MediaClient, Told]) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    async with open_lab(client, ROOM) as lab:
+        await lab.publish("ana", ANA, WIDE, 360)
+        await lab.subscribe("cleo", CLEO)
+        await lab.wait_for_frames("cleo", "1", 10, width=WIDE)
+        before = await lab.measure("cleo")
+        sent = await lab.measure("ana")
+        await client.test_loss(0.01, 0.01)
+        await lab.page.wait_for_timeout(8_000)
+        after, sent_after = await lab.measure("cleo"), await lab.measure("ana")
+        await client.test_loss(0, 0)
+
+        seconds = after["at"] - before["at"]
+        made = (video_out(sent_after) - video_out(sent)) / seconds
+        decoded = (after["in"]["1"]["framesDecoded"] - before["in"]["1"]["framesDecoded"]) / seconds
+        assert decoded >= 0.95 * made
+        assert longest_gap(await lab.frames("cleo", "1"), before["at"]) < 1.0
+        concealed = after["in"]["0"]["concealedSamples"] - before["in"]["0"]["concealedSamples"]
+        total = after["in"]["0"]["totalSamplesReceived"] - before["in"]["0"]["totalSamplesReceived"]
+        assert concealed / total < 0.02
+        assert (await client.stats())["counters"]["test_lost"] > 0
+
+
+async def heard(lab: Lab, name: str, *mids: str) -> None:
+    """Sound arrives on these m-lines."""
+    before = (await lab.measure(name))["in"]
+    deadline = asyncio.get_running_loop().time() + 10
+    while True:
+        await lab.page.wait_for_timeout(200)
+        after = (await lab.measure(name))["in"]
+        if all(after[mid]["totalAudioEnergy"] > before[mid]["totalAudioEnergy"] for mid in mids):
+            return
+        assert asyncio.get_running_loop().time() < deadline, after
+
+
+def video_out(measured: dict) -> int:
+    return next(out["framesSent"] for out in measured["out"].values() if out["kind"] == "video")
+
+
+def longest_gap(frames: list[dict], since: float) -> float:
+    """Seconds between neighboring frames."""
+    times = [frame["at"] for frame in frames if frame["at"] >= since]
+    return max((b - a for a, b in zip(times, times[1:], strict=False)), default=float("inf"))
