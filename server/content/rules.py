@@ -13,7 +13,7 @@ from enum import Enum
 
 from server.access import Role
 from server.content import formats
-from server.content.formats import AUDIO, LIMITS, MEGABYTE, SHOWN, UNDECLARED, VIDEO, Format
+from server.content.formats import AUDIO, MEGABYTE, SHOWN, UNDECLARED, VIDEO, Format
 from server.errors import ContentMismatch, Forbidden, Missing, NotEnrolled, PremiumRequired, TooLarge, TypeNotAllowed
 
 LONGEST_FILE_NAME = 150
@@ -87,6 +87,12 @@ def entitlement(viewer: Viewer, lesson: Lesson) -> Entitlement | Missing | Forbi
     return Entitlement(viewer.revision)
 
 
+def sight(viewer: Viewer, lesson: Lesson) -> Entitlement | Missing | Forbidden:
+    """Whether this person may see the lesson's row and picture: the enrolled see what they may not watch, too."""
+    answer = entitlement(viewer, lesson)
+    return Entitlement(viewer.revision) if isinstance(answer, PremiumRequired) else answer
+
+
 def clean_file_name(given: str | None) -> str:
     """A client's name for a file as data we can show: last path component, no control or reserved characters."""
     name = unicodedata.normalize("NFC", given or "").replace("\\", "/").rpartition("/")[2]
@@ -152,9 +158,13 @@ def too_large(limit_bytes: int) -> TooLarge:
     )
 
 
-def limit_of(kind: str) -> int:
-    """The most bytes a file of `kind` may have."""
-    return LIMITS[kind]
+def empty_file() -> ContentMismatch:
+    return ContentMismatch("The file is empty.")
+
+
+def shown_mime_type(found: Format, kind: str) -> str:
+    """The type of the original as its row shows it; an MP4 uploaded as sound is audio/mp4."""
+    return formats.M4A.mime_type if kind == AUDIO and found is formats.MP4 else found.mime_type
 
 
 def spooled_kind(found: Format) -> str:

@@ -1,0 +1,124 @@
+"""Lessons as one person sees them: counts, progress and reaction, signed addresses; four queries for any list."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from server.content.audience import Seen
+from server.content.links import Links
+from server.content.rules import AccessLevel, Entitlement, Reaction, UploadStatus
+from server.content.schemas import ContentShown, ProgressShown
+from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
+from server.db.database import Reading
+from server.http.etags import etag_of
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """What people did with some lessons, by content id."""
+
+    likes: dict[int, int]
+    comments: dict[int, int]
+    mine: dict[int, str]
+    progress: dict[int, ContentProgress]
+
+
+def content_etag(row: Content) -> str:
+    """The version of what an instructor may change; If-Match is compared with it."""
+    return etag_of("content", row.id, row.revision, row.updated_at.isoformat(), row.upload_status)
+
+
+async def shown(read: Reading, seen: Seen, links: Links) -> ContentShown:
+    """One lesson, with its ETag."""
+    return (await shown_many(read, [seen], links))[0].tagged(content_etag(seen.content))
+
+
+async def shown_many(read: Reading, many: Sequence[Seen], links: Links) -> list[ContentShown]:
+    """Lessons in the given order."""
+    engagement = await _engagement(read, [seen.content.id for seen in many], links.user_id)
+    return [_one(seen, engagement, links) for seen in many]
+
+
+def progress_shown(row: ContentProgress) -> ProgressShown:
+    return ProgressShown(
+        position_seconds=row.position_seconds,
+        watched=[(a, b) for a, b in row.watched],
+        percent=row.percent,
+        completed=row.completed,
+        revision=row.revision,
+    )
+
+
+def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
+    row = seen.content
+    watch, see = seen.may_watch(), seen.may_see()
+    is_ready = row.upload_status == UploadStatus.COMPLETED and row.file_url is not None
+    file_url = thumbnail_url = None
+    if isinstance(watch, Entitlement) and is_ready and row.file_url:
+        file_url = links.content_file(row.id, row.file_url, watch.revision)
+    if isinstance(see, Entitlement):
+        thumbnail_url = links.content_thumbnail(row.id, row.thumbnail_url, see.revision)
+    mine = engagement.mine.get(row.id)
+    progress = engagement.progress.get(row.id)
+    return ContentShown(
+        id=row.id,
+        course_id=row.course_id,
+        title=row.title,
+        description=row.description,
+        content_type="video" if row.content_type == "video" else "audio",
+        file_url=file_url,
+        file_name=row.file_name,
+        file_size=row.file_size,
+        mime_type=row.mime_type,
+        duration_seconds=row.duration_seconds,
+        thumbnail_url=thumbnail_url,
+        upload_status=UploadStatus(row.upload_status),
+        error_code=row.error_code,
+        content_order=row.content_order,
+        is_preview=row.is_preview,
+        access_level=AccessLevel(row.access_level),
+        view_count=row.view_count,
+        like_count=engagement.likes.get(row.id, 0),
+        comment_count=engagement.comments.get(row.id, 0),
+        liked=mine is not None,
+        my_reaction=Reaction(mine) if mine else None,
+        my_progress=progress_shown(progress) if progress else None,
+        width=row.width,
+        height=row.height,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+async def _engagement(read: Reading, ids: Collection[int], user_id: int) -> Engagement:
+    if not ids:
+        return Engagement({}, {}, {}, {})
+    likes = await _counts(read, ContentLike.content_id, ContentLike.content_id.in_(ids))
+    visible = ContentComment.content_id.in_(ids) & ContentComment.deleted_at.is_(None)
+    comments = await _counts(read, ContentComment.content_id, visible)
+    mine = await read.execute(
+        select(ContentLike.content_id, ContentLike.reaction).where(
+            ContentLike.content_id.in_(ids), ContentLike.user_id == user_id
+        )
+    )
+    progress = await read.scalars(
+        select(ContentProgress).where(ContentProgress.content_id.in_(ids), ContentProgress.user_id == user_id)
+    )
+    return Engagement(
+        likes,
+        comments,
+        {row.content_id: row.reaction for row in mine},
+        {row.content_id: row for row in progress},
+    )
+
+
+async def _counts(read: Reading, column: Any, condition: Any) -> dict[int, int]:
+    found = await read.execute(
+        select(column.label("about"), func.count().label("many")).where(condition).group_by(column)
+    )
+    return {row.about: row.many for row in found}
