@@ -89,7 +89,8 @@ def build(
     gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock)
     told.listeners += [accounts.authenticate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
-    app[ACCOUNTS], app[AUTHENTICATE] = accounts, accounts.authenticate
+    app[ACCOUNTS] = accounts
+    app[AUTHENTICATE] = accounts.authenticate
     app[TICKETS] = Tickets(settings.secret_key)
     app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
     app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics

@@ -9,25 +9,28 @@ class Metrics:
     """What /metrics shows (Prometheus text format)."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        made = {"registry": self.registry}
+        self.registry = registry = CollectorRegistry()
         self.http_seconds = Histogram(
-            "lectern_http_request_seconds", "Time to answer a request", ["method", "route", "status"], **made
+            "lectern_http_request_seconds", "Time to answer a request", ["method", "route", "status"], registry=registry
         )
-        self.connections = Gauge("lectern_socket_connections", "Socket connections held now", **made)
-        self.rooms = Gauge("lectern_rooms", "Rooms with members on this process", **made)
+        self.connections = Gauge("lectern_socket_connections", "Socket connections held now", registry=registry)
+        self.rooms = Gauge("lectern_rooms", "Rooms with members on this process", registry=registry)
         self.wishes = Counter(
-            "lectern_wishes_total", "Client wishes by event and outcome", ["event", "outcome"], **made
+            "lectern_wishes_total", "Client wishes by event and outcome", ["event", "outcome"], registry=registry
         )
-        self.commits = Histogram("lectern_timeline_commit_seconds", "Group commit of room events", **made)
-        self.gaps = Counter("lectern_timeline_gaps_total", "Times a process read the log to fill a hole", **made)
-        self.jobs = Counter("lectern_jobs_total", "Jobs ended, by kind and outcome", ["kind", "outcome"], **made)
-        self.media_up = Gauge("lectern_media_worker_up", "1 while the media worker answers", **made)
+        self.commits = Histogram("lectern_timeline_commit_seconds", "Group commit of room events", registry=registry)
+        self.gaps = Counter(
+            "lectern_timeline_gaps_total", "Times a process read the log to fill a hole", registry=registry
+        )
+        self.jobs = Counter(
+            "lectern_jobs_total", "Jobs ended, by kind and outcome", ["kind", "outcome"], registry=registry
+        )
+        self.media_up = Gauge("lectern_media_worker_up", "1 while the media worker answers", registry=registry)
         self.loop_delay = Histogram(
             "lectern_loop_delay_seconds",
             "How late the event loop runs a due timer",
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-            **made,
+            registry=registry,
         )
 
     def text(self) -> bytes:

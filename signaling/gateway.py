@@ -59,9 +59,7 @@ class Gateway:
         self.timeline = Timeline(database, self._registry, seat_held=held)
         self._writer = Writer(self.timeline, metrics)
         self.presence = Presence(database, self.live)
-        self.media = MediaDesk(
-            settings, self.live, self._registry, self._writer, metrics, readiness, self._errands
-        )
+        self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
         self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence)
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live

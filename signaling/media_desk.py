@@ -24,8 +24,8 @@ from signaling.media.client import MediaAway as WorkerAway
 from signaling.media.client import MediaClient, MediaError, Track
 from signaling.media.client import SdpInvalid as BadSdp
 from signaling.rooms.registry import Registry
-from signaling.rooms.room import SOURCES, LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
-from signaling.rooms.state import Room
+from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
+from signaling.rooms.state import SOURCES, Room
 from signaling.rooms.writer import Writer
 from signaling.transport import LiveServer
 
@@ -87,12 +87,8 @@ class MediaDesk:
         self._keep(client, wish.live_session_id)
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
         async with _translated():
-            sdp = await media.publish(
-                wish.live_session_id, client.connection.id, client.actor.id, wish.sdp, tracks
-            )
-        await self._writer.act(
-            wish.live_session_id, PublishTracks(client.actor.id, sources), actor_id=client.actor.id
-        )
+            sdp = await media.publish(wish.live_session_id, client.connection.id, client.actor.id, wish.sdp, tracks)
+        await self._writer.act(wish.live_session_id, PublishTracks(client.actor.id, sources), actor_id=client.actor.id)
         return {"sdp": sdp}
 
     async def unpublish(self, client: Client, wish: protocol.MediaUnpublish) -> Mapping[str, Any]:

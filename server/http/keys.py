@@ -31,8 +31,8 @@ class Readiness:
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)
-ROOMS: web.AppKey[Rooms] = web.AppKey("ROOMS", Rooms)  # type: ignore[type-abstract]
-PRESENCE: web.AppKey[Presence] = web.AppKey("PRESENCE", Presence)  # type: ignore[type-abstract]
+ROOMS: web.AppKey[Rooms] = web.AppKey("ROOMS", Rooms)
+PRESENCE: web.AppKey[Presence] = web.AppKey("PRESENCE", Presence)
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("AUTHENTICATE", Callable)  # type: ignore[arg-type]
 READINESS = web.AppKey("READINESS", Readiness)
 

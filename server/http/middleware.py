@@ -50,7 +50,7 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        kept = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
+        kept = {str(hdrs.ALLOW): error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
         return problem_response(from_http_error(error), request_id, kept)
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)

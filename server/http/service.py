@@ -29,7 +29,8 @@ async def healthz(request: Request) -> dict[str, str]:
 @route.get("/readyz", who=Who.ANYONE, answers=dict[str, Any])
 async def readyz(request: Request) -> tuple[dict[str, Any], int]:
     """Whether it may be sent traffic; `degraded` names what was lost later and is missed."""
-    state, waiting, degraded = request.app[READINESS], [], []
+    state = request.app[READINESS]
+    waiting, degraded = list[str](), list[str]()
     if state.draining:
         waiting.append("draining")
     if not state.schema_at_head:

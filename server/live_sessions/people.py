@@ -34,9 +34,7 @@ class Member:
 async def roster(read: Reading, row: LiveSession) -> list[Member]:
     """The instructor, then everyone enrolled (or invited, without a course), by name."""
     if row.course_id is not None:
-        members = select(Enrollment.user_id).where(
-            Enrollment.course_id == row.course_id, Enrollment.status == "active"
-        )
+        members = select(Enrollment.user_id).where(Enrollment.course_id == row.course_id, Enrollment.status == "active")
     else:
         members = select(LiveSessionGuest.user_id).where(LiveSessionGuest.live_session_id == row.id)
     query = select(User.id, User.name, User.avatar_url).where(or_(User.id == row.host_id, User.id.in_(members)))
@@ -105,5 +103,3 @@ def as_csv(lines: Sequence[AttendanceShown]) -> str:
             left = stay.left_at.isoformat() if stay.left_at else ""
             writer.writerow([safe, stay.joined_at.isoformat(), left, line.total_seconds])
     return out.getvalue()
-
-

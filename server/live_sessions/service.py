@@ -221,7 +221,8 @@ async def shown_many(
     courses = {row.course_id for row in rows if row.course_id is not None}
     hosts = {row.host_id for row in rows}
     names = dict((await read.execute(select(User.id, User.name).where(User.id.in_(hosts)))).tuples().all())
-    titles = dict((await read.execute(select(Course.id, Course.title).where(Course.id.in_(courses)))).tuples().all())
+    named = select(Course.id, Course.title).where(Course.id.in_(courses))
+    titles = dict((await read.execute(named)).tuples().all())
     people = func.count(func.distinct(Participation.user_id))
     inside = func.count(func.distinct(case((Participation.left_at.is_(None), Participation.user_id))))
     counts = {
@@ -234,11 +235,7 @@ async def shown_many(
     }
     active = and_(Enrollment.course_id.in_(courses), Enrollment.status == "active")
     enrolled = dict(
-        (
-            await read.execute(
-                select(Enrollment.course_id, func.count()).where(active).group_by(Enrollment.course_id)
-            )
-        )
+        (await read.execute(select(Enrollment.course_id, func.count()).where(active).group_by(Enrollment.course_id)))
         .tuples()
         .all()
     )
@@ -267,12 +264,12 @@ async def shown_many(
                 course_title=titles.get(row.course_id) if row.course_id is not None else None,
                 title=row.title,
                 description=row.description,
-                status=row.status,  # type: ignore[arg-type]
+                status=row.status,
                 scheduled_at=row.scheduled_at,
                 duration_minutes=row.duration_minutes,
                 started_at=row.started_at,
                 ended_at=row.ended_at,
-                host={"id": row.host_id, "name": names.get(row.host_id, "")},  # type: ignore[arg-type]
+                host={"id": row.host_id, "name": names.get(row.host_id, "")},
                 participant_count=now_in if row.status == rules.LIVE else ever,
                 invited_count=enrolled.get(row.course_id, 0) if row.course_id else guests.get(row.id, 0),
                 max_participants=row.max_participants,

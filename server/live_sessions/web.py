@@ -185,7 +185,7 @@ async def participants(request: Request) -> list[ParticipantShown]:
     return [
         ParticipantShown(
             user=PersonShown(id=m.user_id, name=m.name, avatar_url=m.avatar_url),
-            role=m.role,  # type: ignore[arg-type]
+            role=m.role,
             online=m.user_id in online,
             in_room=m.user_id in inside,
             joined_at=inside.get(m.user_id),

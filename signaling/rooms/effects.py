@@ -134,10 +134,10 @@ async def connect(work: Work, row: LiveSession, wish: Enter, lease_id: int) -> N
 
 async def disconnect(work: Work, row: LiveSession, wish: Vacate | Leave) -> bool:
     """The connection goes; True when its person has no other in this room, whose seat is then held from now."""
-    await work.execute(
-        delete(RoomConnection).filter_by(connection_id=wish.connection_id, live_session_id=row.id)
-    )
-    if await work.scalar(select(RoomConnection.user_id).filter_by(live_session_id=row.id, user_id=wish.user_id).limit(1)):
+    await work.execute(delete(RoomConnection).filter_by(connection_id=wish.connection_id, live_session_id=row.id))
+    if await work.scalar(
+        select(RoomConnection.user_id).filter_by(live_session_id=row.id, user_id=wish.user_id).limit(1)
+    ):
         return False
     await work.execute(
         update(Participation)

@@ -12,7 +12,8 @@ from sqlalchemy import insert, select
 from server.accounts.tables import User
 from server.db.database import Reading, Work
 from server.live_sessions.tables import LiveSession, LiveSessionEvent
-from signaling.rooms.state import Room, TimelineEvent, evolve
+from signaling.rooms.evolve import evolve
+from signaling.rooms.state import Room, TimelineEvent
 
 PAGE = 1000  # events read at a time when a room is rebuilt
 

@@ -53,9 +53,8 @@ async def end_leases(work: Work, *, everyone: bool) -> None:
             elsewhere = select(RoomConnection.user_id).filter_by(live_session_id=live_session_id, user_id=user_id)
             if await work.scalar(elsewhere.limit(1)) is not None:
                 continue
-            seen = func.max(renewed_at, Participation.joined_at) if work.is_sqlite else None
-            if seen is None:
-                seen = func.greatest(renewed_at, Participation.joined_at)
+            later_of = func.max if work.is_sqlite else func.greatest
+            seen: Any = later_of(renewed_at, Participation.joined_at)
             await work.execute(
                 update(Participation)
                 .where(

@@ -17,7 +17,8 @@ from server.db.database import Database, Reading
 from server.errors import LecternError, Missing
 from server.live_sessions.tables import LiveSession
 from signaling.rooms import log as timeline_log
-from signaling.rooms.state import Room, TimelineEvent, evolve
+from signaling.rooms.evolve import evolve
+from signaling.rooms.state import Room, TimelineEvent
 
 MOST_ROOMS = 256  # the room unused for longest is forgotten and rebuilt from its log when needed
 HEAL_FIRST_WAIT_SECONDS, HEAL_LONGEST_WAIT_SECONDS = 0.1, 2.0

@@ -14,8 +14,6 @@ from server.errors import Conflict, Invalid, NotAllowed
 from server.live_sessions.commands import EndLiveSession, StartLiveSession
 from signaling.rooms.state import Room
 
-SOURCES = ("microphone", "camera", "screen", "screen_audio")
-
 
 class SessionNotLive(Conflict):
     code, sentence = "session_not_live", "This class is not live."

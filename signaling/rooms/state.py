@@ -1,14 +1,10 @@
-"""What a live room is, and how each event of its timeline changes it.
-
-Pure: nothing awaits, no clock, no socket. The browser's store (static/js/store/room.js) is the twin of this file, and
-`snapshot + later events == fresh snapshot` is tested on both with the same recorded timelines.
-"""
+"""What a live room is, and how a joining client is shown it; evolve.py says how events change it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +12,7 @@ from typing import Any
 from server.wire import rfc3339
 
 CHAT_WINDOW = 100  # lines in a snapshot; older ones are read from the timeline
+SOURCES = ("microphone", "camera", "screen", "screen_audio")
 SNAPSHOT_BYTES = 256 * 1024  # a snapshot over this gives up its oldest lines
 DEFAULT_POLICY: Mapping[str, str] = MappingProxyType(
     {
@@ -64,8 +61,11 @@ class Line:
     at: datetime
     actor_id: int | None
     client_id: str | None
-    text: str
+    text: str | None
     reply_to: int | None
+    edited_at: datetime | None = None
+    deleted: bool = False
+    reactions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def wire(self) -> dict[str, Any]:
         return {
@@ -75,9 +75,55 @@ class Line:
             "client_id": self.client_id,
             "text": self.text,
             "reply_to": self.reply_to,
-            "edited_at": None,
-            "deleted": False,
-            "reactions": {},
+            "edited_at": rfc3339(self.edited_at) if self.edited_at else None,
+            "deleted": self.deleted,
+            "reactions": {emoji: list(people) for emoji, people in self.reactions.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """`poll` is the seq of its opening; `tally` is known once it is closed."""
+
+    poll: int
+    question: str
+    options: tuple[str, ...]
+    multiple: bool
+    hidden: bool
+    open: bool = True
+    tally: tuple[int, ...] | None = None
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "poll": self.poll,
+            "question": self.question,
+            "options": list(self.options),
+            "multiple": self.multiple,
+            "hidden": self.hidden,
+            "open": self.open,
+            "tally": list(self.tally) if self.tally is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`question` is the seq of its asking."""
+
+    question: int
+    actor_id: int | None
+    at: datetime
+    text: str
+    votes: int = 0
+    resolved: bool = False
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "actor_id": self.actor_id,
+            "at": rfc3339(self.at),
+            "text": self.text,
+            "votes": self.votes,
+            "resolved": self.resolved,
         }
 
 
@@ -94,6 +140,10 @@ class Room:
     participants: Mapping[int, Participant] = field(default_factory=dict)
     hands: tuple[int, ...] = ()
     floor: tuple[int, ...] = ()
+    muted: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    policy: Mapping[str, str] = field(default_factory=lambda: DEFAULT_POLICY)
+    polls: tuple[Poll, ...] = ()
+    questions: tuple[Question, ...] = ()
     tracks: tuple[tuple[int, str], ...] = ()
     lines: tuple[Line, ...] = ()
     earlier: bool = False
@@ -130,10 +180,10 @@ def snapshot(room: Room) -> dict[str, Any]:
         ],
         "hands": list(room.hands),
         "floor": list(room.floor),
-        "muted": [],
-        "policy": dict(DEFAULT_POLICY),
-        "polls": [],
-        "questions": [],
+        "muted": [{"user_id": user_id, "sources": list(sources)} for user_id, sources in room.muted],
+        "policy": dict(room.policy),
+        "polls": [poll.wire() for poll in room.polls],
+        "questions": [question.wire() for question in room.questions],
         "tracks": [{"user_id": user_id, "source": source} for user_id, source in room.tracks],
         "chat": {"lines": [line.wire() for line in room.lines], "earlier": room.earlier},
     }
@@ -145,105 +195,3 @@ def snapshot(room: Room) -> dict[str, Any]:
 
 def _size(value: Any) -> int:
     return len(json.dumps(value, separators=(",", ":")))
-
-
-Evolve = Callable[[Room, TimelineEvent], Room]
-EVOLVES: dict[str, Evolve] = {}
-
-
-def evolves(type: str) -> Callable[[Evolve], Evolve]:
-    """Declare how one event type changes a room."""
-
-    def declare(change: Evolve) -> Evolve:
-        EVOLVES[type] = change
-        return change
-
-    return declare
-
-
-def evolve(room: Room, event: TimelineEvent) -> Room:
-    """The room after `event`."""
-    return replace(EVOLVES[event.type](room, event), seq=event.seq)
-
-
-@evolves("session_started")
-def session_started(room: Room, event: TimelineEvent) -> Room:
-    return replace(room, status="live")
-
-
-@evolves("session_ended")
-def session_ended(room: Room, event: TimelineEvent) -> Room:
-    return replace(room, status="ended", hands=(), floor=(), tracks=())
-
-
-@evolves("participant_joined")
-def participant_joined(room: Room, event: TimelineEvent) -> Room:
-    p = event.payload
-    joined = Participant(p["user_id"], p.get("name"), p.get("avatar_url"), p["role"], in_room=True)
-    return replace(room, participants={**room.participants, joined.user_id: joined})
-
-
-@evolves("participant_left")
-def participant_left(room: Room, event: TimelineEvent) -> Room:
-    """Out of the room: no place in the queue, on the floor or on the stage; the name stays."""
-    user_id = event.payload["user_id"]
-    participants = dict(room.participants)
-    if user_id in participants:
-        participants[user_id] = replace(participants[user_id], in_room=False)
-    return replace(
-        room,
-        participants=participants,
-        hands=_without(room.hands, user_id),
-        floor=_without(room.floor, user_id),
-        tracks=tuple(track for track in room.tracks if track[0] != user_id),
-    )
-
-
-@evolves("chat_posted")
-def chat_posted(room: Room, event: TimelineEvent) -> Room:
-    p = event.payload
-    line = Line(event.seq, event.at, event.actor_id, event.client_id, p["text"], p.get("reply_to"))
-    lines = (*room.lines, line)
-    return replace(room, lines=lines[-CHAT_WINDOW:], earlier=room.earlier or len(lines) > CHAT_WINDOW)
-
-
-@evolves("hand_raised")
-def hand_raised(room: Room, event: TimelineEvent) -> Room:
-    return replace(room, hands=_with(room.hands, event.payload["user_id"]))
-
-
-@evolves("hand_lowered")
-def hand_lowered(room: Room, event: TimelineEvent) -> Room:
-    return replace(room, hands=_without(room.hands, event.payload["user_id"]))
-
-
-@evolves("floor_given")
-def floor_given(room: Room, event: TimelineEvent) -> Room:
-    """The floor answers the raised hand, which goes down with it."""
-    user_id = event.payload["user_id"]
-    return replace(room, hands=_without(room.hands, user_id), floor=_with(room.floor, user_id))
-
-
-@evolves("floor_taken")
-def floor_taken(room: Room, event: TimelineEvent) -> Room:
-    return replace(room, floor=_without(room.floor, event.payload["user_id"]))
-
-
-@evolves("track_published")
-def track_published(room: Room, event: TimelineEvent) -> Room:
-    track = (event.payload["user_id"], event.payload["source"])
-    return replace(room, tracks=(*(t for t in room.tracks if t != track), track))
-
-
-@evolves("track_unpublished")
-def track_unpublished(room: Room, event: TimelineEvent) -> Room:
-    track = (event.payload["user_id"], event.payload["source"])
-    return replace(room, tracks=tuple(t for t in room.tracks if t != track))
-
-
-def _with(users: tuple[int, ...], user_id: int) -> tuple[int, ...]:
-    return users if user_id in users else (*users, user_id)
-
-
-def _without(users: tuple[int, ...], user_id: int) -> tuple[int, ...]:
-    return tuple(u for u in users if u != user_id)

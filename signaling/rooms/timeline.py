@@ -25,7 +25,8 @@ from signaling.rooms import effects
 from signaling.rooms import log as timeline_log
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import Enter, Leave, Vacate, decide
-from signaling.rooms.state import Room, TimelineEvent, evolve
+from signaling.rooms.evolve import evolve
+from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
 
@@ -197,5 +198,3 @@ class Timeline:
         await live_sessions.announce_change(work, row)
         work.announce(effects.RoomClosed(row.id, "cancelled"))
         work.after_commit(lambda: self.registry.update(row.id, lambda room: replace(room, status="cancelled")))
-
-

@@ -1,0 +1,205 @@
+"""How each event of the timeline changes a room.
+
+Pure: nothing awaits, no clock, no socket. The browser's store (static/js/store/room.js) is the twin of this file, and
+`snapshot + later events == fresh snapshot` is tested on both with the same recorded timelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from signaling.rooms.state import CHAT_WINDOW, SOURCES, Line, Participant, Poll, Question, Room, TimelineEvent
+
+Evolve = Callable[[Room, TimelineEvent], Room]
+EVOLVES: dict[str, Evolve] = {}
+
+
+def evolves(type: str) -> Callable[[Evolve], Evolve]:
+    """Declare how one event type changes a room."""
+
+    def declare(change: Evolve) -> Evolve:
+        EVOLVES[type] = change
+        return change
+
+    return declare
+
+
+def evolve(room: Room, event: TimelineEvent) -> Room:
+    """The room after `event`; one of a type unknown here only moves the position on, so a newer server does no harm."""
+    change = EVOLVES.get(event.type)
+    return replace(change(room, event) if change else room, seq=event.seq)
+
+
+@evolves("session_started")
+def session_started(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, status="live")
+
+
+@evolves("session_ended")
+def session_ended(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, status="ended", hands=(), floor=(), tracks=())
+
+
+@evolves("participant_joined")
+def participant_joined(room: Room, event: TimelineEvent) -> Room:
+    p = event.payload
+    known = room.participants.get(p["user_id"])
+    name, avatar_url = p.get("name"), p.get("avatar_url")
+    if known is not None:
+        name, avatar_url = name or known.name, avatar_url or known.avatar_url
+    joined = Participant(p["user_id"], name, avatar_url, p["role"], in_room=True)
+    return replace(room, participants={**room.participants, joined.user_id: joined})
+
+
+@evolves("participant_left")
+@evolves("participant_removed")
+def participant_left(room: Room, event: TimelineEvent) -> Room:
+    """Out of the room: no place in the queue, on the floor or on the stage; the name stays."""
+    user_id = event.payload["user_id"]
+    participants = dict(room.participants)
+    if user_id in participants:
+        participants[user_id] = replace(participants[user_id], in_room=False)
+    return replace(
+        room,
+        participants=participants,
+        hands=_without(room.hands, user_id),
+        floor=_without(room.floor, user_id),
+        tracks=tuple(track for track in room.tracks if track[0] != user_id),
+    )
+
+
+@evolves("chat_posted")
+def chat_posted(room: Room, event: TimelineEvent) -> Room:
+    p = event.payload
+    deleted = p.get("deleted") is True
+    text, reply_to = (None, None) if deleted else (p["text"], p.get("reply_to"))
+    line = Line(event.seq, event.at, event.actor_id, event.client_id, text, reply_to, deleted=deleted)
+    lines = (*room.lines, line)
+    return replace(room, lines=lines[-CHAT_WINDOW:], earlier=room.earlier or len(lines) > CHAT_WINDOW)
+
+
+def _line_changed(room: Room, seq: int, change: Callable[[Line], Line]) -> Room:
+    """A line that has left the window, or was deleted, changes nothing here."""
+    lines = tuple(change(line) if line.seq == seq and not line.deleted else line for line in room.lines)
+    return replace(room, lines=lines)
+
+
+@evolves("chat_edited")
+def chat_edited(room: Room, event: TimelineEvent) -> Room:
+    text = event.payload["text"]
+    return _line_changed(room, event.payload["seq"], lambda line: replace(line, text=text, edited_at=event.at))
+
+
+@evolves("chat_deleted")
+def chat_deleted(room: Room, event: TimelineEvent) -> Room:
+    def blank(line: Line) -> Line:
+        return replace(line, text=None, reply_to=None, edited_at=None, deleted=True, reactions={})
+
+    return _line_changed(room, event.payload["seq"], blank)
+
+
+@evolves("chat_reacted")
+def chat_reacted(room: Room, event: TimelineEvent) -> Room:
+    emoji, on, who = event.payload["emoji"], event.payload["on"], event.actor_id
+
+    def react(line: Line) -> Line:
+        people = _without(line.reactions.get(emoji, ()), who) if who is not None else line.reactions.get(emoji, ())
+        if on and who is not None:
+            people = (*people, who)
+        if people:
+            return replace(line, reactions={**line.reactions, emoji: people})
+        return replace(line, reactions={e: p for e, p in line.reactions.items() if e != emoji})
+
+    return _line_changed(room, event.payload["seq"], react)
+
+
+@evolves("participant_muted")
+def participant_muted(room: Room, event: TimelineEvent) -> Room:
+    user_id, sources, on = event.payload["user_id"], event.payload["sources"], event.payload["muted"]
+    before = dict(room.muted).get(user_id, ())
+    after = tuple(s for s in SOURCES if (on if s in sources else s in before))
+    others = tuple(one for one in room.muted if one[0] != user_id)
+    return replace(room, muted=(*others, (user_id, after)) if after else others)
+
+
+@evolves("policy_changed")
+def policy_changed(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, policy=dict(event.payload))
+
+
+@evolves("poll_opened")
+def poll_opened(room: Room, event: TimelineEvent) -> Room:
+    p = event.payload
+    poll = Poll(event.seq, p["question"], tuple(p["options"]), p["multiple"], p["hidden"])
+    return replace(room, polls=(*room.polls, poll))
+
+
+@evolves("poll_closed")
+def poll_closed(room: Room, event: TimelineEvent) -> Room:
+    closed, tally = event.payload["poll"], event.payload.get("tally")
+    kept = tuple(tally) if tally is not None else None
+    polls = tuple(replace(p, open=False, tally=kept) if p.poll == closed else p for p in room.polls)
+    return replace(room, polls=polls)
+
+
+@evolves("question_asked")
+def question_asked(room: Room, event: TimelineEvent) -> Room:
+    asked = Question(event.seq, event.actor_id, event.at, event.payload["text"])
+    return replace(room, questions=(*room.questions, asked))
+
+
+@evolves("question_voted")
+def question_voted(room: Room, event: TimelineEvent) -> Room:
+    voted, votes = event.payload["question"], event.payload["votes"]
+    questions = tuple(replace(q, votes=votes) if q.question == voted else q for q in room.questions)
+    return replace(room, questions=questions)
+
+
+@evolves("question_resolved")
+def question_resolved(room: Room, event: TimelineEvent) -> Room:
+    resolved = event.payload["question"]
+    questions = tuple(replace(q, resolved=True) if q.question == resolved else q for q in room.questions)
+    return replace(room, questions=questions)
+
+
+@evolves("hand_raised")
+def hand_raised(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, hands=_with(room.hands, event.payload["user_id"]))
+
+
+@evolves("hand_lowered")
+def hand_lowered(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, hands=_without(room.hands, event.payload["user_id"]))
+
+
+@evolves("floor_given")
+def floor_given(room: Room, event: TimelineEvent) -> Room:
+    """The floor answers the raised hand, which goes down with it."""
+    user_id = event.payload["user_id"]
+    return replace(room, hands=_without(room.hands, user_id), floor=_with(room.floor, user_id))
+
+
+@evolves("floor_taken")
+def floor_taken(room: Room, event: TimelineEvent) -> Room:
+    return replace(room, floor=_without(room.floor, event.payload["user_id"]))
+
+
+@evolves("track_published")
+def track_published(room: Room, event: TimelineEvent) -> Room:
+    track = (event.payload["user_id"], event.payload["source"])
+    return replace(room, tracks=(*(t for t in room.tracks if t != track), track))
+
+
+@evolves("track_unpublished")
+def track_unpublished(room: Room, event: TimelineEvent) -> Room:
+    track = (event.payload["user_id"], event.payload["source"])
+    return replace(room, tracks=tuple(t for t in room.tracks if t != track))
+
+
+def _with(users: tuple[int, ...], user_id: int) -> tuple[int, ...]:
+    return users if user_id in users else (*users, user_id)
+
+
+def _without(users: tuple[int, ...], user_id: int) -> tuple[int, ...]:
+    return tuple(u for u in users if u != user_id)

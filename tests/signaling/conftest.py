@@ -1,0 +1,117 @@
+"""The whole application on a real port, and people connected to it with the Python Socket.IO client."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import socketio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from server import app as application
+from server.settings import Settings
+from tests.conftest import SECRET
+from tests.factories import World
+
+PATIENCE = 8.0
+
+
+class Tab:
+    """One connected browser tab: what it was told, and what it wishes."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.told = url, list[tuple[str, Any]]()
+        self.io = socketio.AsyncClient(reconnection=False)
+        self._heard = asyncio.Condition()
+        self.io.on("*", self._hear, namespace="/live")
+
+    async def _hear(self, event: str, payload: Any) -> None:
+        async with self._heard:
+            self.told.append((event, payload))
+            self._heard.notify_all()
+
+    async def connect(self, token: str, transports: tuple[str, ...] = ("websocket",), **auth: Any) -> Tab:
+        await self.io.connect(
+            self.url, namespaces=["/live"], auth={"token": token, **auth}, transports=list(transports), wait_timeout=8
+        )
+        return self
+
+    async def wish(self, event: str, **payload: Any) -> dict[str, Any]:
+        """Send and wait for the acknowledgement."""
+        answer = await self.io.call(event, payload, namespace="/live", timeout=PATIENCE)
+        return dict(answer)
+
+    async def durable(self, event: str, **payload: Any) -> dict[str, Any]:
+        """A wish with a client_id of its own unless one is given."""
+        return await self.wish(event, **{"client_id": str(uuid.uuid4()), **payload})
+
+    def all(self, event: str) -> list[Any]:
+        return [payload for name, payload in self.told if name == event]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All timeline events told, in order."""
+        return [event for told in self.all("timeline") for event in told["events"]]
+
+    async def until(self, is_so: Callable[[Tab], Any]) -> Any:
+        """Wait until what was told makes `is_so` true; returns its value."""
+        async with self._heard:
+            async with asyncio.timeout(PATIENCE):
+                await self._heard.wait_for(lambda: is_so(self))
+        return is_so(self)
+
+    async def hear(self, event: str) -> Any:
+        """Wait for the first `event`; returns its payload."""
+        return (await self.until(lambda tab: tab.all(event)))[0]
+
+    async def hear_event(self, type: str) -> dict[str, Any]:
+        """Wait for the first timeline event of a type."""
+        found = await self.until(lambda tab: [e for e in tab.events if e["type"] == type])
+        return dict(found[0])
+
+    async def close(self) -> None:
+        if self.io.connected:
+            await self.io.disconnect()
+
+
+Connect = Callable[..., Awaitable[Tab]]
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    given = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET, "LECTERN_DATA_DIR": str(tmp_path / "data")}
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def live_app(settings: Settings, world: World) -> web.Application:
+    """The application, with its own connections to the world's database."""
+    return application.build(settings)
+
+
+@pytest.fixture
+async def live_url(live_app: web.Application) -> AsyncIterator[str]:
+    server = TestServer(live_app)
+    await server.start_server()
+    yield str(server.make_url("")).rstrip("/")
+    await server.close()
+
+
+@pytest.fixture
+async def tab(live_url: str, world: World) -> AsyncIterator[Connect]:
+    """`await tab("bo")`: a connected tab of that person."""
+    opened: list[Tab] = []
+
+    async def open_tab(person: str, **options: Any) -> Tab:
+        made = Tab(live_url)
+        opened.append(made)
+        return await made.connect(options.pop("token", None) or world.token(person), **options)
+
+    yield open_tab
+    for one in opened:
+        await one.close()

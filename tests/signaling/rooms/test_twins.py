@@ -1,0 +1,55 @@
+"""Recorded timelines, read by this side and by the browser's: a snapshot plus later events is the fresh snapshot."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signaling.rooms.evolve import EVOLVES, evolve
+from signaling.rooms.state import Line, Participant, Poll, Question, Room, TimelineEvent, snapshot
+
+RECORDED = sorted((Path(__file__).resolve().parents[2] / "fixtures" / "timelines").glob("*.json"))
+
+
+def _room(shown: dict[str, Any], seq: int) -> Room:
+    """The room a snapshot stands for."""
+    return Room(
+        live_session_id=1,
+        host_id=shown["host"]["id"],
+        host_name=shown["host"]["name"],
+        status=shown["status"],
+        seq=seq,
+        participants={p["user_id"]: Participant(**p) for p in shown["participants"]},
+        hands=tuple(shown["hands"]),
+        floor=tuple(shown["floor"]),
+        muted=tuple((m["user_id"], tuple(m["sources"])) for m in shown["muted"]),
+        policy=shown["policy"],
+        polls=tuple(Poll(**{**p, "options": tuple(p["options"])}) for p in shown["polls"]),
+        questions=tuple(Question(**{**q, "at": datetime.fromisoformat(q["at"])}) for q in shown["questions"]),
+        tracks=tuple((t["user_id"], t["source"]) for t in shown["tracks"]),
+        lines=tuple(Line(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in shown["chat"]["lines"]),
+        earlier=shown["chat"]["earlier"],
+    )
+
+
+def _event(told: dict[str, Any]) -> TimelineEvent:
+    at = datetime.fromisoformat(told["at"])
+    return TimelineEvent(told["seq"], at, told["type"], told["actor_id"], told.get("client_id"), told["payload"])
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_snapshot_and_later_events_make_the_fresh_snapshot(path: Path) -> None:
+    recorded = json.loads(path.read_text())
+    room = _room(recorded["snapshot"], recorded["seq"])
+    for told in recorded["events"]:
+        room = evolve(room, _event(told))
+    assert snapshot(room) == recorded["expected"]
+
+
+def test_every_type_of_event_is_recorded_somewhere() -> None:
+    told = {event["type"] for path in RECORDED for event in json.loads(path.read_text())["events"]}
+    assert set(EVOLVES) - told == set()

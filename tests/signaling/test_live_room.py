@@ -1,0 +1,155 @@
+"""A class over the socket: joining, talking, hands, the floor, coming back, ending."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+
+from server.live_sessions.tables import Participation
+from tests.factories import World
+from tests.signaling.conftest import Connect
+
+
+async def test_everyone_in_the_room_gets_each_event_once_and_in_order(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo", "cleo"])).id
+    ana, bo = await tab("ana"), await tab("bo")
+    assert (await ana.wish("join", live_session_id=room))["ok"]
+    joined = await bo.wish("join", live_session_id=room)
+    assert joined["you"]["role"] == "student"
+    assert {line["user"]["name"] for line in joined["roster"]} == {"Ana Castro", "Bo Lindqvist", "Cleo Marchetti"}
+    assert [p["user_id"] for p in joined["snapshot"]["participants"] if p["in_room"]] == [
+        world.id_of("ana"),
+        world.id_of("bo"),
+    ]
+    for number in range(20):
+        answer = await (ana, bo)[number % 2].durable("chat_send", live_session_id=room, text=f"line {number}")
+        assert answer["ok"], answer
+    for one in (ana, bo):
+        lines = await one.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[19:] and ls)
+        assert [line["payload"]["text"] for line in lines] == [f"line {n}" for n in range(20)]
+        seqs = [event["seq"] for event in one.events]
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    assert bo.events[0]["seq"] == joined["seq"] + 1
+
+
+async def test_a_repeated_wish_gets_the_same_answer_and_is_told_once(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    bo = await tab("bo")
+    await bo.wish("join", live_session_id=room)
+    wish = {"live_session_id": room, "client_id": str(uuid.uuid4()), "text": "once"}
+    first, second = await bo.wish("chat_send", **wish), await bo.wish("chat_send", **wish)
+    assert first == second
+    await bo.durable("chat_send", live_session_id=room, text="after")
+    lines = await bo.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[1:] and ls)
+    assert [line["payload"]["text"] for line in lines] == ["once", "after"]
+
+
+async def test_a_hand_is_raised_given_the_floor_and_the_floor_taken_back(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo", "cleo"])).id
+    ana, bo, cleo = await tab("ana"), await tab("bo"), await tab("cleo")
+    for one in (ana, bo, cleo):
+        await one.wish("join", live_session_id=room)
+    assert (await cleo.durable("hand_raise", live_session_id=room))["ok"]
+    assert (await bo.durable("hand_raise", live_session_id=room))["ok"]
+    again = await bo.durable("hand_raise", live_session_id=room)
+    assert again["unchanged"] is True
+    refused = await bo.durable("floor_give", live_session_id=room, user_id=world.id_of("bo"))
+    assert (refused["ok"], refused["error"]["status"]) == (False, 403)
+    snapshot = (await ana.wish("join", live_session_id=room))["snapshot"]
+    assert snapshot["hands"] == [world.id_of("cleo"), world.id_of("bo")]
+    await ana.durable("floor_give", live_session_id=room, user_id=world.id_of("bo"))
+    snapshot = (await ana.wish("join", live_session_id=room))["snapshot"]
+    assert (snapshot["hands"], snapshot["floor"]) == ([world.id_of("cleo")], [world.id_of("bo")])
+    assert (await bo.durable("floor_take", live_session_id=room, user_id=world.id_of("bo")))["ok"]
+    assert (await cleo.hear_event("floor_taken"))["payload"] == {"user_id": world.id_of("bo")}
+
+
+async def test_whoever_was_away_is_given_exactly_what_was_missed(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await tab("ana"), await tab("bo")
+    await ana.wish("join", live_session_id=room)
+    joined = await bo.wish("join", live_session_id=room)
+    position = {"epoch": joined["epoch"], "seq": joined["seq"]}
+    await bo.close()
+    for number in range(15):
+        await ana.durable("chat_send", live_session_id=room, text=f"missed {number}")
+    back = await tab("bo")
+    answer = await back.wish("join", live_session_id=room, after=position)
+    assert (answer["more"], answer["seq"]) == (False, answer["events"][-1]["seq"])
+    texts = [e["payload"]["text"] for e in answer["events"] if e["type"] == "chat_posted"]
+    assert texts == [f"missed {number}" for number in range(15)]
+    await ana.durable("chat_send", live_session_id=room, text="live again")
+    assert (await back.hear_event("chat_posted"))["seq"] == answer["seq"] + 1
+    unknown = await back.wish("sync", live_session_id=room, epoch="another", after=0)
+    assert "snapshot" in unknown
+
+
+async def test_two_tabs_are_one_presence_and_a_short_absence_writes_nothing(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, first, second = await tab("ana"), await tab("bo"), await tab("bo")
+    for one in (ana, first, second):
+        await one.wish("join", live_session_id=room)
+    await first.close()
+    await second.close()
+    third = await tab("bo")
+    await third.wish("join", live_session_id=room)
+    await ana.durable("chat_send", live_session_id=room, text="still here")
+    await third.hear_event("chat_posted")
+    await ana.hear_event("chat_posted")
+    assert [e["type"] for e in ana.events] == ["participant_joined", "chat_posted"]
+    async with world.database.read() as read:
+        stays = list(await read.scalars(select(Participation).filter_by(user_id=world.id_of("bo"))))
+    assert [(stay.left_at, stay.last_seen_at) for stay in stays] == [(None, None)]
+
+
+async def test_the_end_is_told_attendance_closes_and_nobody_may_join(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await tab("ana"), await tab("bo")
+    for one in (ana, bo):
+        await one.wish("join", live_session_id=room)
+    assert (await bo.durable("session_end", live_session_id=room))["error"]["code"] == "not_course_instructor"
+    ended = await ana.durable("session_end", live_session_id=room)
+    assert ended["live_session"]["status"] == "ended"
+    assert (await bo.hear("room_closed"))["reason"] == "ended"
+    names = [name for name, _ in bo.told]
+    assert names.index("timeline") < names.index("room_closed")
+    assert (await bo.wish("join", live_session_id=room))["error"]["code"] == "session_not_live"
+    async with world.database.read() as read:
+        assert None not in list(await read.scalars(select(Participation.left_at)))
+
+
+async def test_waiting_tabs_are_let_in_when_the_class_begins(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"], status="scheduled")).id
+    ana, bo = await tab("ana"), await tab("bo")
+    waiting = await bo.wish("join", live_session_id=room)
+    assert waiting["waiting"] and waiting["live_session"]["id"] == room
+    started = await ana.durable("session_start", live_session_id=room)
+    assert (started["notified"], started["live_session"]["status"]) == (1, "live")
+    opened = await bo.hear("room_opened")
+    assert (opened["live_session_id"], opened["snapshot"]["status"]) == (room, "live")
+    notification = await bo.hear("notification")
+    assert (notification["type"], notification["data"]["live_session_id"]) == ("live_session_started", room)
+    await bo.durable("chat_send", live_session_id=room, text="here")
+    assert (await bo.hear_event("chat_posted"))["seq"] > opened["seq"]
+
+
+async def test_strangers_learn_nothing_and_members_learn_why_not(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    eve, bo = await tab("eve"), await tab("bo")
+    stranger = await eve.wish("join", live_session_id=room)
+    missing = await eve.wish("join", live_session_id=999_999)
+    assert stranger["error"]["code"] == missing["error"]["code"] == "not_found"
+    assert (await bo.durable("chat_send", live_session_id=room, text="hi"))["error"]["code"] == "not_joined"
+    await bo.wish("join", live_session_id=room)
+    for payload, code in (
+        ({"text": ""}, "invalid"),
+        ({"text": "x" * 4001}, "invalid"),
+        ({"text": "nul \x00"}, "invalid"),
+        ({"text": "hi", "more": 1}, "invalid"),
+        ({"text": "hi", "reply_to": 10**9}, "invalid"),
+    ):
+        assert (await bo.durable("chat_send", live_session_id=room, **payload))["error"]["code"] == code
+    assert (await bo.wish("chat_send", live_session_id=room, text="no id"))["error"]["code"] == "invalid"
+    assert (await bo.wish("chat_explode", live_session_id=room))["error"]["code"] == "unknown_event"
+    assert (await bo.wish("disconnect", live_session_id=room))["error"]["code"] == "unknown_event"
