@@ -66,10 +66,7 @@ class Connection:
     def send(self, wire: Wire) -> bool:
         """Send a ready message; held until the connection is accepted."""
         if self._held is None:
-            if not self.connected:
-                return False
-            self._hub.counters.delivered += 1
-            return self._socket.send(wire)
+            return self.connected and self._socket.send(wire)
         if len(self._held) >= self._hub.limits.held_emits:
             self.close("flooded while connecting")
             return False

@@ -14,8 +14,8 @@ class TransportCounters:
     upgraded: int = 0  # polling sessions that moved to WebSocket
     connected: int = 0  # namespace connections accepted
     received: int = 0  # events received from clients
-    delivered: int = 0  # events handed to a transport, one per client
-    writes: int = 0  # writes to WebSocket transports; delivered / writes is the gain of coalescing
+    delivered: int = 0  # packets handed to transports, one per client
+    writes: int = 0  # writes to WebSocket transports; fewer than packets where coalescing gained something
     dropped: int = 0  # droppable events skipped for a busy client
     handler_failures: int = 0  # handlers that raised or ran out of time
     foreign_origins: int = 0  # requests of a page that is neither ours nor listed

@@ -75,6 +75,7 @@ class EngineSocket:
             self.abort("slow client")
             return False
         self._outbox.put(*parts)
+        self._engine.counters.delivered += len(parts)
         return True
 
     def _ping(self) -> None:

@@ -75,12 +75,13 @@ class Link:
         return self._transport.get_write_buffer_size() + self._gathered
 
     def write(self, frame: bytes) -> bool:
-        """Queue a complete frame for the end of this loop turn; False when the link is gone."""
-        if self.closing is not None or self._transport.is_closing():
+        """Queue a complete frame for the end of this loop turn; False once the link is being closed."""
+        if self.closing is not None:
             return False
-        if not self._frames:
+        frames = self._frames
+        if not frames:
             self._flusher.add(self)
-        self._frames.append(frame)
+        frames.append(frame)
         self._gathered += len(frame)
         if self._gathered >= FLUSH_AT:
             self.flush()
@@ -101,6 +102,7 @@ class Link:
                 self._on_slow()
             return
         self._counters.writes += 1
+        self._counters.delivered += len(frames)
         transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     async def receive(self) -> str | bytes | None:
