@@ -20,7 +20,9 @@ MINUTE = 60.0
 FAILURES_PER_ACCOUNT = 5
 FAILURES_PER_ADDRESS = 100
 KEYS = 50_000  # windows remembered; beyond, the one touched longest ago is forgotten
-WAITERS_PER_KEY = 64  # attempts waiting for others' outcome; further ones are refused for a second
+# Attempts waiting for the outcome of those before them; further ones are refused for a second.
+WAITERS_PER_ACCOUNT = 64
+WAITERS_PER_ADDRESS = 1024  # a whole school signs in from one address at nine o'clock
 
 
 @dataclass(slots=True)
@@ -34,8 +36,8 @@ class _Window:
 class MovingWindow:
     """At most `limit` counted things per key in any minute. `clock` gives monotonic seconds."""
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.limit, self._clock = limit, clock
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic, waiters: int = 0) -> None:
+        self.limit, self._clock, self._waiters = limit, clock, waiters
         self._windows: OrderedDict[str, _Window] = OrderedDict()
 
     def count(self, key: str) -> None:
@@ -77,7 +79,7 @@ class MovingWindow:
             if len(window.at) + window.under_way < self.limit:
                 window.under_way += 1
                 return
-            if window.waiting >= WAITERS_PER_KEY:
+            if window.waiting >= self._waiters:
                 raise RateLimited(1.0)
             window.waiting += 1
             window.changed.clear()
@@ -97,17 +99,18 @@ class MovingWindow:
         return window
 
     def _forget_oldest(self) -> None:
-        for key in list(self._windows)[: max(0, len(self._windows) - KEYS)]:
-            if not self._windows[key].under_way and not self._windows[key].waiting:
-                del self._windows[key]
+        if len(self._windows) > KEYS:
+            key, window = self._windows.popitem(last=False)
+            if window.under_way or window.waiting:
+                self._windows[key] = window
 
 
 class SignInLimits:
     """The limits of signing in and up, for one process. Wrong invite codes of live sessions count as failures too."""
 
     def __init__(self, register_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._accounts = MovingWindow(FAILURES_PER_ACCOUNT, clock)
-        self._addresses = MovingWindow(FAILURES_PER_ADDRESS, clock)
+        self._accounts = MovingWindow(FAILURES_PER_ACCOUNT, clock, WAITERS_PER_ACCOUNT)
+        self._addresses = MovingWindow(FAILURES_PER_ADDRESS, clock, WAITERS_PER_ADDRESS)
         self._registrations = MovingWindow(register_per_minute, clock)
 
     @asynccontextmanager

@@ -59,7 +59,7 @@ def password_fault(password: str, *, email: str, name: str) -> str | None:
 @cache
 def common_passwords() -> frozenset[str]:
     """The 5,000 most common passwords of at least 8 characters (Royce Williams's list, as shipped with Django)."""
-    return frozenset(COMMON_PASSWORDS.read_text(encoding="utf-8").split())
+    return frozenset(COMMON_PASSWORDS.read_text(encoding="utf-8").splitlines())
 
 
 @dataclass(frozen=True, slots=True)
