@@ -10,7 +10,7 @@ import { api, session } from "./api.js";
 import { BACK_OFF, Connection } from "./live/connection.js";
 
 /** @type {{value: import("./live/connection.js").Status}} */
-const status = signal("offline");
+const status = signal(/** @type {import("./live/connection.js").Status} */ ("offline"));
 
 const connection = new Connection({
   // WebSocket first: one round trip less at every return; polling remains for networks that refuse it.

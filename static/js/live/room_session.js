@@ -65,7 +65,7 @@ export class RoomSession {
       this.live.on("timeline", mine((page) => this.#hear(page))),
       this.live.on("room_opened", mine((ack) => this.#take(ack, ++this.entry))),
       this.live.on("room_closed", mine(({ reason }) => this.#close(reason))),
-      this.live.on("presence", (payload) => this.#presence(payload)),
+      this.live.on("presence", (/** @type {any} */ fact) => this.#presence(fact)),
     ];
     if (this.live.isUp) this.#join();
   }

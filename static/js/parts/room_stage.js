@@ -20,13 +20,16 @@ export const RoomStage = ({ classroom }) => {
   const media = classroom.media.value;
   if (!room) return null;
   const { slots, tracks, speaking, capture } = media;
-  const shown = tiles(room, classroom.people.value, { slots, tracks, isMuted: capture.microphone.isMuted });
+  const { microphone, camera } = capture;
+  const shown = tiles(room, classroom.people.value, { slots, tracks, isMuted: microphone.isMuted, isTest: camera.isTest });
   return html`
     <section class="room-stage" aria-label="Stage">
       <h2 class="visually-hidden">Stage</h2>
       <div class="room-tiles" data-count=${Math.min(shown.length, 7)} data-screen=${shown.some((tile) => tile.source === "screen")}>
         ${shown.map((tile) => html`
-          <${RoomTile} key=${tile.key} tile=${tile} isSpeaking=${speaking.has(tile.person.user_id)} note=${noteOf(tile, media)} />`)}
+          <div class="room-cell" key=${tile.key} data-of=${tile.source}>
+            <${RoomTile} tile=${tile} isSpeaking=${speaking.has(tile.person.user_id)} note=${noteOf(tile, media)} />
+          </div>`)}
       </div>
     </section>
   `;

@@ -40,7 +40,7 @@ export const RoomTile = ({ tile, isSpeaking, note }) => {
     <figure class="room-tile" data-source=${source} data-shown=${Boolean(track) && isShown} data-speaking=${isSpeaking && !isScreen}
       data-user=${person.user_id}>
       ${track && html`
-        <${Picture} track=${track} since=${since} isMirrored=${person.is_you && !isScreen} onShown=${show}
+        <${Picture} track=${track} since=${since} isMirrored=${tile.isMirrored} onShown=${show}
           label=${isScreen ? `Screen of ${name}` : `Camera of ${name}`} />`}
       ${!(track && isShown) && html`
         <div class="room-tile-mark">

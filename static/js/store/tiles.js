@@ -8,16 +8,16 @@ import { stage } from "./people.js";
 /**
  * @typedef {{
  *   key: string, person: import("./people.js").Person, source: "camera"|"screen", track: MediaStreamTrack|null, since: number,
- *   isComing: boolean, isSilent: boolean,
- * }} Tile `isComing`: a picture is sent but not here yet; `isSilent`: no microphone is sent.
+ *   isComing: boolean, isSilent: boolean, isMirrored: boolean,
+ * }} Tile `isComing`: a picture is sent but not here yet; `isSilent`: no microphone is sent; `isMirrored`: one's own face.
  */
 
 /**
  * @param {import("./room.js").Room} room @param {import("./people.js").Person[]} everyone
- * @param {{slots: import("../media/subscriber.js").Slot[], tracks: Map<string, MediaStreamTrack>, isMuted: boolean}} media
+ * @param {{slots: import("../media/subscriber.js").Slot[], tracks: Map<string, MediaStreamTrack>, isMuted: boolean, isTest: boolean}} media
  * @returns {Tile[]}
  */
-export function tiles(room, everyone, { slots, tracks, isMuted }) {
+export function tiles(room, everyone, { slots, tracks, isMuted, isTest }) {
   const byId = new Map(everyone.map((one) => [one.user_id, one]));
   const sends = (/** @type {number} */ user, /** @type {string} */ source) =>
     room.tracks.some((track) => track.user_id === user && track.source === source);
@@ -29,7 +29,8 @@ export function tiles(room, everyone, { slots, tracks, isMuted }) {
     const track = (person.is_you ? tracks.get(source) : slot?.track) ?? null;
     const isSilent = person.is_you ? isMuted || !tracks.has("microphone") : !sends(user, "microphone");
     const isComing = !person.is_you && !track && sends(user, source);
-    return { key: `${user}-${source}`, person, source, track, since: slot?.since ?? 0, isComing, isSilent };
+    const isMirrored = person.is_you && source === "camera" && !isTest;
+    return { key: `${user}-${source}`, person, source, track, since: slot?.since ?? 0, isComing, isSilent, isMirrored };
   };
   const users = stage(room);
   const screens = users.filter((user) => (byId.get(user)?.is_you ? tracks.has("screen") : sends(user, "screen")));
