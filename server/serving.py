@@ -1,0 +1,123 @@
+"""Run the program until it is told to stop: media worker, application, a drain, and status 0.
+
+Order matters and is all here: the media worker before anybody can join, the banner only when the address answers.
+SIGTERM and Ctrl-C drain; a second one of either ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from server import app as application
+from server.http.keys import READINESS
+from server.settings import Settings
+from server.supervisor import MediaSupervisor
+
+SHUTDOWN_SECONDS = 5.0  # open requests may go on for this long after the drain; then they are cut
+log = structlog.get_logger(__name__)
+
+# Called when the address answers; the task it may return is ended before the application is.
+Ready = Callable[[web.Application], Awaitable[asyncio.Task[None] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One start: where it listens, what runs beside it, and what to do when the address answers.
+
+    `sign_in_links` (token hash to user id) is given in a demo alone; `ready` may still fill it. `inherited` are file
+    descriptors that children keep.
+    """
+
+    settings: Settings
+    sockets: Sequence[socket.socket]
+    ready: Ready
+    with_media: bool = True
+    sign_in_links: Mapping[str, int] | None = None
+    inherited: Sequence[int] = ()
+
+
+async def serve(plan: Plan) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return. Raises SystemExit with one line when it cannot start."""
+    settings, stop = plan.settings, _stop_signals()
+    tls = tls_context(settings)
+    async with AsyncExitStack() as opened:
+        media_address = settings.media_address or None
+        if plan.with_media and media_address is None:
+            supervisor = MediaSupervisor(
+                settings.data_dir,
+                udp_host=media_host(settings),
+                udp_port=settings.media_port,
+                public_addresses=configured_addresses(settings),
+                inherited=plan.inherited,
+            )
+            opened.push_async_callback(supervisor.close)
+            await supervisor.start()
+            media_address = supervisor.address
+        app = application.build(settings, media_address=media_address, sign_in_links=plan.sign_in_links)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False)
+        opened.push_async_callback(runner.cleanup)
+        await runner.setup()
+        app[READINESS].demo_seeding = plan.sign_in_links is not None
+        for listening in plan.sockets:
+            await web.SockSite(runner, listening, ssl_context=tls).start()
+        app[READINESS].sockets_accepted = True
+        beside = await plan.ready(app)
+        await stop.wait()
+        log.info("draining")
+        if beside is not None:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
+        await application.drain(app)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS as the settings name it, 1.2 or newer; None without a certificate. Raises SystemExit with one line."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise SystemExit("Set both TLS_CERT and TLS_KEY, or neither.")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SystemExit(f"TLS_CERT and TLS_KEY cannot be used: {error.strerror or error}") from error
+    return context
+
+
+def media_host(settings: Settings) -> str:
+    """Where the media worker binds: loopback when we serve loopback, else every address."""
+    if is_loopback(settings.host):
+        return "127.0.0.1"
+    return "::" if ":" in settings.host else "0.0.0.0"
+
+
+def configured_addresses(settings: Settings) -> list[str]:
+    """The addresses of PUBLIC_ADDRESS; with none the worker tells browsers those it is bound to."""
+    return [address.strip() for address in settings.public_address.split(",") if address.strip()]
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the next one has its usual effect."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def heard(which: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(which)
+
+    for which in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(which, heard, which)
+    return stop

@@ -1,0 +1,143 @@
+"""Starting: which ports, which folder, what runs; serving.py takes over from there.
+
+A demo may move to other ports when its usual ones are taken, and says so; a port that was set explicitly never moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import structlog
+from aiohttp import web
+
+from server import logs
+from server.accounts import invites
+from server.accounts import service as accounts
+from server.db.database import Database
+from server.demo import LessonsMissing, add_lessons, seed
+from server.http.keys import DATABASE
+from server.instance import Instance
+from server.listening import PortTaken, await_udp, free_udp, listen, port_of
+from server.schema_check import prepare_schema
+from server.serving import Plan, configured_addresses, is_loopback, media_host, serve
+from server.settings import Settings
+from server.terminal import show_demo, show_serving
+
+log = structlog.get_logger(__name__)
+
+
+def start(settings: Settings, *, with_media: bool = True) -> None:
+    """Serve until told to stop. Raises SystemExit with one line when it cannot."""
+    with ExitStack() as held:
+        inherited = _hold_folder(settings, held)
+        prepare_schema(settings)
+        sockets = listen(settings.host, settings.port)
+        settings = settings.model_copy(update={"port": port_of(sockets)})
+        if with_media and not settings.media_address:
+            settings = _with_media_port(settings)
+            await_udp(media_host(settings), settings.media_port)
+
+        async def ready(app: web.Application) -> None:
+            show_serving(settings.base_url, await _setup_link(app[DATABASE], settings))
+
+        asyncio.run(serve(Plan(settings, sockets, ready, with_media=with_media, inherited=inherited)))
+
+
+def start_media(settings: Settings) -> None:
+    """Become a media worker, for web processes that reach it at LECTERN_MEDIA_ADDRESS."""
+    if not settings.media_address or not settings.media_secret:
+        raise SystemExit("Set these before starting: LECTERN_MEDIA_ADDRESS (tcp:host:port), LECTERN_MEDIA_SECRET")
+    command = [sys.executable, "-m", "signaling.media.worker", "--control", settings.media_address]
+    command += ["--udp-host", media_host(settings), "--udp-port", str(settings.media_port)]
+    for address in configured_addresses(settings):
+        command += ["--public-address", address]
+    os.execv(sys.executable, command)
+
+
+def start_demo(settings: Settings) -> None:
+    """Serve the seeded classroom on this machine alone. Raises SystemExit with one line when it cannot."""
+    if not is_loopback(settings.host):
+        raise SystemExit(
+            f"The demo's links open every door, so it serves this machine only: unset HOST ({settings.host})."
+        )
+    moved: list[str] = []
+    _log(settings, "error")
+    with ExitStack() as held:
+        inherited = _hold_folder(settings, held)
+        prepare_schema(settings)
+        sockets = _demo_sockets(settings, moved)
+        settings = settings.model_copy(update={"port": port_of(sockets)})
+        settings = _demo_media_port(settings, moved)
+        links: dict[str, int] = {}
+
+        async def ready(app: web.Application) -> asyncio.Task[None]:
+            demo = await seed(app, settings, links)
+            show_demo(settings.base_url, demo, moved=moved, data_dir=str(settings.data_dir))
+            _log(settings, "warning")
+            return asyncio.create_task(_lessons(app, settings), name="demo lessons")
+
+        asyncio.run(serve(Plan(settings, sockets, ready, sign_in_links=links, inherited=inherited)))
+
+
+def _hold_folder(settings: Settings, held: ExitStack) -> Sequence[int]:
+    """An embedded server has its folder to itself; the lock's descriptor is for its children."""
+    return [held.enter_context(Instance(settings.data_dir)).fd] if settings.is_embedded else []
+
+
+def _demo_sockets(settings: Settings, moved: list[str]) -> list[socket.socket]:
+    if "port" in settings.model_fields_set:
+        return listen(settings.host, settings.port)
+    try:
+        return listen(settings.host, settings.port, retry_seconds=0)
+    except PortTaken:
+        sockets = listen(settings.host, 0)
+        moved.append(f"Port {settings.port} is taken; this is {port_of(sockets)}.")
+        return sockets
+
+
+def _demo_media_port(settings: Settings, moved: list[str]) -> Settings:
+    host, port = media_host(settings), settings.media_port
+    if "media_port" in settings.model_fields_set:
+        settings = _with_media_port(settings)
+        await_udp(host, settings.media_port)
+        return settings
+    free = free_udp(host, port)
+    if free != port:
+        moved.append(f"UDP port {port} is taken; sound and picture use {free}.")
+    return settings.model_copy(update={"media_port": free})
+
+
+def _with_media_port(settings: Settings) -> Settings:
+    """MEDIA_PORT 0 means any free one, chosen once, so that a restarted worker comes back to it."""
+    if settings.media_port:
+        return settings
+    return settings.model_copy(update={"media_port": free_udp(media_host(settings), 0)})
+
+
+async def _setup_link(database: Database, settings: Settings) -> str | None:
+    """A link for the first instructor while nobody is here."""
+    async with database.work("set-up link") as work:
+        if not await accounts.is_empty(work):
+            return None
+        return f"{settings.base_url}/app/register#{await invites.make_setup_link(work)}"
+
+
+async def _lessons(app: web.Application, settings: Settings) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        await add_lessons(app, settings, f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.port}")
+    except LessonsMissing as error:
+        log.warning("the demo has no lessons", reason=str(error))
+    except Exception:
+        log.exception("the demo has no lessons")
+
+
+def _log(settings: Settings, level: str) -> None:
+    """A visitor's terminal stays readable unless LECTERN_LOG_LEVEL asks for more."""
+    if "log_level" not in settings.model_fields_set:
+        logs.configure(settings.log_format, level)
