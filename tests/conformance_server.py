@@ -26,6 +26,8 @@ from signaling.transport.wire import Part, wire_of
 
 LIMITS = TransportLimits(ping_interval=0.3, ping_timeout=0.2, message_bytes=1_000_000, attachments=10)
 
+ECHO = web.AppKey("ECHO", Engine)
+
 
 class AnyOrigin:
     """Every page may call."""
@@ -79,14 +81,15 @@ class Main(Custom):
         return args if name == "message-with-ack" else None
 
 
-def application(*, engine: bool) -> web.Application:
+def application(*, engine: bool, limits: TransportLimits = LIMITS) -> web.Application:
     """The server of one protocol's checks."""
     app = web.Application()
     if engine:
-        echo = Engine(Echo(), worker=0, limits=LIMITS, origins=AnyOrigin(), counters=TransportCounters())
+        echo = Engine(Echo(), worker=0, limits=limits, origins=AnyOrigin(), counters=TransportCounters())
         app.router.add_route("*", "/engine.io/", echo.handle_request)
+        app[ECHO] = echo
         return app
-    server = SocketServer({"/": Main(), "/custom": Custom()}, limits=LIMITS, origins=AnyOrigin())
+    server = SocketServer({"/": Main(), "/custom": Custom()}, limits=limits, origins=AnyOrigin())
     server.attach(app)
     app.on_shutdown.append(lambda _: server.close())
     return app

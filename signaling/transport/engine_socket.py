@@ -30,10 +30,8 @@ NOOP_PAUSE = 0.1  # during an upgrade a poll is answered after this long, so tha
 class EngineSocket:
     """A client's session. `seats` belongs to the layer above, which is told of the end once, by `engine.ended`."""
 
-    __slots__ = (
-        "_engine", "_heartbeat", "_linger", "_link", "_outbox", "closed", "connected", "remote_address", "seats", "sid",
-        "upgraded", "upgrading", "why",
-    )  # fmt: skip
+    __slots__ = ("_candidate", "_engine", "_heartbeat", "_linger", "_link", "_outbox", "closed", "connected",
+                 "remote_address", "seats", "sid", "upgraded", "upgrading", "why")  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, remote_address: str) -> None:
         limits = engine.limits
@@ -47,6 +45,7 @@ class EngineSocket:
         self.why: str | None = None  # the reason of the end, once it has begun
         self._engine = engine
         self._link: Link | None = None
+        self._candidate: Link | None = None  # a WebSocket that has not completed its upgrade
         self._outbox = Outbox()
         self._linger: asyncio.TimerHandle | None = None
         self._heartbeat = Heartbeat(limits.ping_interval, limits.ping_timeout, self._ping, self._silent)
@@ -56,6 +55,11 @@ class EngineSocket:
     @property
     def unread_bytes(self) -> int:
         return self._link.unread_bytes if self._link is not None else self._outbox.unread_bytes
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether a poll is waiting for something to carry."""
+        return self._outbox.is_polled
 
     def send(self, wire: Wire) -> bool:
         """Queue a message in order; False when the session has ended."""
@@ -120,6 +124,8 @@ class EngineSocket:
         if self.why is None:
             self.why = reason
             self._heartbeat.stop()
+            if self._candidate is not None:
+                self._candidate.close()
             self._engine.ended(self, reason)
 
     def _gone(self) -> None:
@@ -184,14 +190,14 @@ class EngineSocket:
         if self.why is not None:
             return self._engine.bad_request("This session has ended")
         self.upgrading = True
-        link = None
         try:
-            link = await self._engine.accept(request)
+            link = self._candidate = await self._engine.accept(request)
             if link is None:
                 return self._engine.bad_request("Not a WebSocket handshake")
             is_upgraded = await self._probe(link)
         finally:
             self.upgrading = False
+            self._candidate = None
         if not is_upgraded or self.why is not None:
             link.close()
             await self._finish(link)

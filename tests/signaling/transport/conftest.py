@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from signaling.transport import LiveServer
-from tests.conformance_server import application
+from signaling.transport import LiveServer, TransportLimits
+from tests.conformance_server import ECHO, LIMITS, application
 from tests.signaling.transport.classroom import Classroom
 from tests.signaling.transport.official import OfficialClients
 from tests.signaling.transport.raw import RawClient
@@ -75,17 +77,35 @@ async def raw(http: aiohttp.ClientSession) -> RawClient:
     return RawClient(http)
 
 
+PATIENT = replace(LIMITS, ping_interval=60.0, ping_timeout=60.0)  # nothing is closed by the heartbeat
+Conformance = Callable[..., Awaitable["Checked"]]
+
+
+class Checked:
+    """A running conformance server."""
+
+    def __init__(self, url: str, app: web.Application) -> None:
+        self.url = url
+        self._app = app
+
+    async def until_polled(self, sid: str) -> None:
+        """Wait until a poll of this session waits in the server."""
+        while not self._app[ECHO].sockets[sid].is_polled:
+            await asyncio.sleep(0)
+
+
 @pytest.fixture
-async def conformance() -> AsyncIterator[Callable[[bool], Awaitable[str]]]:
-    """Start the server of the published checks, Engine.IO's or Socket.IO's; its address."""
+async def conformance() -> AsyncIterator[Conformance]:
+    """Start the server of the published checks, Engine.IO's or Socket.IO's."""
     async with AsyncExitStack() as stack:
 
-        async def started(engine: bool) -> str:
-            runner = web.AppRunner(application(engine=engine), shutdown_timeout=1)
+        async def started(*, engine: bool, limits: TransportLimits = PATIENT) -> Checked:
+            app = application(engine=engine, limits=limits)
+            runner = web.AppRunner(app, shutdown_timeout=1)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             host, port = runner.addresses[0][:2]
-            return f"http://{host}:{port}"
+            return Checked(f"http://{host}:{port}", app)
 
         yield started

@@ -9,7 +9,7 @@ import pytest
 from signaling.transport import TransportLimits
 from tests.signaling.transport.conftest import Live, Start
 from tests.signaling.transport.official import OfficialClients
-from tests.signaling.transport.raw import RawClient
+from tests.signaling.transport.raw import RawClient, RawSocket
 
 
 async def test_a_connection_being_decided_on_hears_nothing_and_a_refused_one_never_does(
@@ -147,6 +147,17 @@ async def test_closing_the_server_flushes_tells_everyone_and_waits(live: Live, r
     assert [r for _, r in live.classroom.left] == ["server going away"] * 2
     async with raw.http.get(f"{live.url}/socket.io/?EIO=4&transport=polling") as response:
         assert response.status == 503
+
+
+async def test_closing_in_the_middle_of_an_upgrade_closes_both_transports(live: Live, raw: RawClient) -> None:
+    polling = await raw.polling(live.url)
+    candidate = RawSocket(await raw.http.ws_connect(polling.websocket_url))
+    await candidate.send("2probe")
+    assert await candidate.receive() == "3probe"
+    await live.server.close()
+    await candidate.closed()
+    assert await polling.poll_until("1") == ["1"]
+    assert live.server.transports == 0
 
 
 async def test_a_restarted_server_is_found_again_by_the_official_client(

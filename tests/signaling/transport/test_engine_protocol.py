@@ -7,15 +7,25 @@ import asyncio
 import aiohttp
 import pytest
 
+from tests.conformance_server import LIMITS
+from tests.signaling.transport.conftest import Checked, Conformance
 from tests.signaling.transport.raw import RawClient, RawPolling, RawSocket
-
-SILENCE = 0.55  # seconds; longer than ping interval and timeout of the conformance server together
 
 
 @pytest.fixture
-async def url(conformance) -> str:  # type: ignore[no-untyped-def]
-    address: str = await conformance(True)
-    return address
+async def checked(conformance: Conformance) -> Checked:
+    return await conformance(engine=True)
+
+
+@pytest.fixture
+def url(checked: Checked) -> str:
+    return checked.url
+
+
+@pytest.fixture
+async def impatient(conformance: Conformance) -> str:
+    """With the intervals of the published checks: a ping after 0.3 s, an end 0.2 s later."""
+    return (await conformance(engine=True, limits=LIMITS)).url
 
 
 @pytest.fixture
@@ -36,11 +46,11 @@ async def upgrading(raw: RawClient, session: RawPolling) -> RawSocket:
     return socket
 
 
-async def test_the_opening_says_exactly_what_the_server_does(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_the_opening_says_exactly_what_the_server_does(raw: RawClient, impatient: str) -> None:
+    session = await raw.polling(impatient)
     expected = {"pingInterval": 300, "pingTimeout": 200, "maxPayload": 1_000_000}
     assert session.opening == {"sid": session.sid, "upgrades": ["websocket"], **expected}
-    _, opening = await raw.websocket(url)
+    _, opening = await raw.websocket(impatient)
     assert opening == {"sid": opening["sid"], "upgrades": [], **expected}
 
 
@@ -80,54 +90,52 @@ async def test_a_malformed_body_is_refused_and_ends_the_session(raw: RawClient, 
 @pytest.mark.parametrize("packet", ["abc", "", "9", "2", "5"])
 async def test_a_malformed_frame_closes_at_once(raw: RawClient, url: str, packet: str) -> None:
     socket, _ = await raw.websocket(url)
-    async with asyncio.timeout(0.25):  # before the heartbeat could do it
-        await socket.send(packet)
-        assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
+    await socket.send(packet)
+    assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
 
 
-async def test_a_second_poll_closes_the_session(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_a_second_poll_closes_the_session(raw: RawClient, checked: Checked) -> None:
+    session = await raw.polling(checked.url)
     first = asyncio.create_task(session.poll())
-    await asyncio.sleep(0.02)
+    await checked.until_polled(session.sid)
     assert (await session.poll())[0] == 400
     assert await first == (200, "1")
     assert (await session.poll())[0] == 400
 
 
-async def test_a_canceled_poll_closes_the_session(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_a_canceled_poll_closes_the_session(raw: RawClient, checked: Checked) -> None:
+    session = await raw.polling(checked.url)
     poll = asyncio.create_task(session.poll())
-    await asyncio.sleep(0.02)
+    await checked.until_polled(session.sid)
     poll.cancel()
     assert (await session.poll())[0] == 400
 
 
-async def test_heartbeat_over_polling(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_heartbeat_over_polling(raw: RawClient, impatient: str) -> None:
+    session = await raw.polling(impatient)
     for _ in range(3):
         assert await session.poll() == (200, "2")
         assert await session.post("3") == (200, "ok")
 
 
-async def test_a_silent_polling_session_is_gone_when_its_time_is_up(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_a_silent_polling_session_is_gone_when_its_time_is_up(raw: RawClient, impatient: str) -> None:
+    session = await raw.polling(impatient)
     await asyncio.sleep(0.5)
     assert (await session.poll())[0] == 400
 
 
-async def test_heartbeat_over_websocket_and_its_end(raw: RawClient, url: str) -> None:
-    socket, _ = await raw.websocket(url)
+async def test_heartbeat_over_websocket_and_its_end(raw: RawClient, impatient: str) -> None:
+    socket, _ = await raw.websocket(impatient)
     for _ in range(3):
         assert (await socket.ws.receive()).data == "2"
         await socket.send("3")
-    async with asyncio.timeout(2):
-        await socket.closed()
+    await socket.closed()
 
 
-async def test_closing_over_polling_ends_a_waiting_poll(raw: RawClient, url: str) -> None:
-    session = await raw.polling(url)
+async def test_closing_over_polling_ends_a_waiting_poll(raw: RawClient, checked: Checked) -> None:
+    session = await raw.polling(checked.url)
     poll = asyncio.create_task(session.poll())
-    await asyncio.sleep(0.02)
+    await checked.until_polled(session.sid)
     assert await session.post("1") == (200, "ok")
     assert await poll == (200, "6")
     assert (await session.poll())[0] == 400
@@ -135,9 +143,8 @@ async def test_closing_over_polling_ends_a_waiting_poll(raw: RawClient, url: str
 
 async def test_closing_over_websocket(raw: RawClient, url: str) -> None:
     socket, _ = await raw.websocket(url)
-    async with asyncio.timeout(0.25):
-        await socket.send("1")
-        assert await socket.closed() == aiohttp.WSCloseCode.OK
+    await socket.send("1")
+    assert await socket.closed() == aiohttp.WSCloseCode.OK
 
 
 async def test_an_upgrade_ends_polling_with_a_noop_and_sends_none_afterwards(raw: RawClient, url: str) -> None:

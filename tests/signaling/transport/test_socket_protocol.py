@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import aiohttp
 import pytest
 
+from tests.conformance_server import LIMITS
+from tests.signaling.transport.conftest import Conformance
 from tests.signaling.transport.raw import RawClient, RawSocket
 
 
 @pytest.fixture
-async def url(conformance) -> str:  # type: ignore[no-untyped-def]
-    address: str = await conformance(False)
-    return address
+async def url(conformance: Conformance) -> str:
+    return (await conformance(engine=False)).url
 
 
 async def in_main(raw: RawClient, url: str) -> RawSocket:
@@ -55,9 +55,8 @@ async def test_an_unknown_namespace_is_refused_and_the_known_one_stays(raw: RawC
 @pytest.mark.parametrize("packet", ["4abc", "4", "40[]", '40"x"', '42["message"]', "451-[]", "47", "44{}"])
 async def test_an_invalid_handshake_closes_at_once(raw: RawClient, url: str, packet: str) -> None:
     socket, _ = await raw.websocket(url)
-    async with asyncio.timeout(0.25):
-        await socket.send(packet)
-        assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
+    await socket.send(packet)
+    assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize(
@@ -83,13 +82,14 @@ async def test_an_invalid_handshake_closes_at_once(raw: RawClient, url: str, pac
 )
 async def test_an_invalid_packet_closes_at_once(raw: RawClient, url: str, packet: str | bytes) -> None:
     socket = await in_main(raw, url)
-    async with asyncio.timeout(0.25):
-        await socket.send(packet)
-        assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
+    await socket.send(packet)
+    assert await socket.closed() == aiohttp.WSCloseCode.PROTOCOL_ERROR
 
 
-async def test_leaving_the_only_namespace_keeps_the_transport_for_a_while(raw: RawClient, url: str) -> None:
-    socket = await in_main(raw, url)
+async def test_leaving_the_only_namespace_keeps_the_transport_for_a_while(
+    raw: RawClient, conformance: Conformance
+) -> None:
+    socket = await in_main(raw, (await conformance(engine=False, limits=LIMITS)).url)
     await socket.send("41")
     assert (await socket.ws.receive()).data == "2"
 
