@@ -155,6 +155,8 @@ def upgrade() -> None:
         sa.Column("thumbnail_url", sa.Text(), nullable=True),
         sa.Column("upload_status", sa.String(length=16), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=True),
+        sa.Column("processing_stage", sa.String(length=16), nullable=True),
+        sa.Column("processing_percent", sa.Integer(), nullable=False),
         sa.Column("content_order", sa.Integer(), nullable=False),
         sa.Column("is_preview", sa.Boolean(), nullable=False),
         sa.Column("access_level", sa.String(length=16), nullable=False),

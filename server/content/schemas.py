@@ -51,6 +51,8 @@ class ContentShown(Wire):
     thumbnail_url: str | None
     upload_status: UploadStatus
     error_code: str | None
+    processing_stage: str | None
+    processing_percent: int
     content_order: int
     is_preview: bool
     access_level: AccessLevel

@@ -146,6 +146,7 @@ async def retry(work: Work, actor: Actor, content_id: int) -> Seen:
     if row.original_key is None:
         raise OriginalGone()
     row.upload_status, row.error_code = UploadStatus.PROCESSING.value, None
+    row.processing_stage, row.processing_percent = None, 0
     row.revision += 1
     row.updated_at = work.now
     await queue.enqueue(work, PROCESS, row.id)

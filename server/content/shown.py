@@ -78,6 +78,8 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
         thumbnail_url=thumbnail_url,
         upload_status=UploadStatus(row.upload_status),
         error_code=row.error_code,
+        processing_stage=row.processing_stage,
+        processing_percent=row.processing_percent,
         content_order=row.content_order,
         is_preview=row.is_preview,
         access_level=AccessLevel(row.access_level),

@@ -98,6 +98,11 @@ class LocalStorage:
         if key.count("/") > 1:
             _remove_if_empty(path.parent)
 
+    def delete_folder(self, prefix: str) -> None:
+        """Forget every key under `prefix`; one that is not there is no error."""
+        for key in list(self.walk(prefix)):
+            self.delete(key)
+
     def walk(self, prefix: str) -> Iterator[str]:
         for folder, _, names in os.walk(self._path(prefix)):
             for name in sorted(names):

@@ -33,6 +33,8 @@ class Content(Base):
     thumbnail_url: Mapped[str | None] = mapped_column(Text)
     upload_status: Mapped[str] = mapped_column(String(16))
     error_code: Mapped[str | None] = mapped_column(String(40))
+    processing_stage: Mapped[str | None] = mapped_column(String(16))
+    processing_percent: Mapped[int] = mapped_column(Integer, default=0)
     content_order: Mapped[int] = mapped_column(Integer, default=0)
     is_preview: Mapped[bool] = mapped_column(Boolean, default=False)
     access_level: Mapped[str] = mapped_column(String(16), default="enrolled_only")

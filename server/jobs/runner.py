@@ -139,7 +139,7 @@ class Runner:
                 async with self._database.work("put job back") as work:
                     await queue.put_back(work, job, f"{type(error).__name__}: {error}")
         finally:
-            keeping.cancel()
+            await keeping
             if self._metrics is not None:
                 self._metrics.jobs.labels(job.kind, outcome).inc()
 
@@ -150,8 +150,10 @@ class Runner:
 
     async def _keep(self, job: Claimed, doing: asyncio.Task[None]) -> None:
         """Renew the lease while it is worked; stop the work when somebody else has it."""
-        while not doing.done():
-            await asyncio.sleep(queue.RENEW_SECONDS)
+        while True:
+            await asyncio.wait({doing}, timeout=queue.RENEW_SECONDS)
+            if doing.done():
+                return
             try:
                 async with self._database.work("renew lease") as work:
                     held = await queue.renew(work, job)

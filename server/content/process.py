@@ -1,0 +1,196 @@
+"""From uploaded to playable: look, rewrite or convert, publish; each step may be repeated by the next try.
+
+What browsers play is ready in a second; the rest is handed to a lane of its own. The bytes are renamed into place and
+synced before the row says `completed`, so a crash leaves either nothing or a file that the sweep collects.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.content import child, formats
+from server.content.child import WorkerRefused
+from server.content.disk import Disk
+from server.content.progress_told import Told
+from server.content.rules import UploadStatus
+from server.content.service import CONVERT, PROCESS
+from server.content.storage import LocalStorage
+from server.content.tables import Content
+from server.courses.service import student_ids
+from server.courses.tables import Course
+from server.db.database import Database
+from server.events import ContentFailed, ContentReady
+from server.jobs import queue
+from server.jobs.queue import Claimed
+from server.jobs.runner import Refusal
+from server.notifications.service import notify
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What the work needs of the row."""
+
+    content_id: int
+    course_id: int
+    user_id: int
+    kind: str
+    key: str
+    path: Path
+
+
+class Processing:
+    """Handles both lanes: PROCESS looks and does what is quick, CONVERT transcodes."""
+
+    def __init__(self, database: Database, storage: LocalStorage, disk: Disk) -> None:
+        self._database, self._storage, self._disk = database, storage, disk
+
+    async def work(self, job: Claimed) -> None:
+        """Raises Refusal when the file is at fault, WorkerCrashed and others when another try may do better."""
+        original = await self._original(job)
+        if original is None:
+            return
+        async with Told(self._database, original.user_id, original.content_id, original.course_id) as told:
+            try:
+                if job.kind == PROCESS:
+                    told.stage("checking", 0)
+                    found = await self._inspected(original)
+                    if found["plan"] == "transcode":
+                        told.stage("waiting", 0)
+                        await self._hand_over(original, found)
+                        return
+                else:
+                    found = job.payload
+                await self._derive(original, found, told)
+            except WorkerRefused as refused:
+                raise Refusal(refused.code, refused.detail) from refused
+
+    async def give_up(self, job: Claimed, code: str, detail: str) -> None:
+        """Say so in the row, to the uploader's devices, and in their inbox."""
+        async with self._database.work("content failed") as work:
+            row = await work.get(Content, job.subject_id, for_update=True)
+            if row is None or row.deleted_at is not None or row.upload_status != UploadStatus.PROCESSING:
+                return
+            row.upload_status, row.error_code = UploadStatus.FAILED.value, code[:40]
+            row.revision += 1
+            row.updated_at = work.now
+            data = {"url": f"/app/courses/{row.course_id}", "course_id": row.course_id, "content_id": row.id}
+            sentence = detail if code != "internal" else "Something went wrong on our side; try again."
+            await notify(work, [row.created_by], "content_failed", f"Not ready: {row.title}", sentence, data)
+            work.announce(ContentFailed(row.created_by, row.id, row.course_id, row.error_code, row.revision))
+
+    async def _original(self, job: Claimed) -> Original | None:
+        """None when there is nothing left to do: ready already, deleted, or given up."""
+        async with self._database.read() as read:
+            row = await read.get(Content, job.subject_id)
+        if row is None or row.deleted_at is not None or row.upload_status != UploadStatus.PROCESSING:
+            return None
+        path = self._storage.local_path(row.original_key) if row.original_key else None
+        if path is None or not await self._disk.run(path.exists):
+            raise Refusal("lost", "The uploaded file is not there any more; upload it again.")
+        assert row.original_key is not None
+        return Original(row.id, row.course_id, row.created_by, row.content_type, row.original_key, path)
+
+    async def _demuxer(self, original: Original) -> str:
+        head = await self._disk.run(self._storage.read, original.key, 0, formats.SNIFFED_BYTES)
+        found = formats.sniff(head)
+        if found is None:
+            raise Refusal("content_mismatch", "The bytes are not what they claim to be.")
+        return found.demuxer
+
+    async def _inspected(self, original: Original) -> dict[str, Any]:
+        demuxer = await self._demuxer(original)
+        order = {"command": "inspect", "path": str(original.path), "demuxer": demuxer, "kind": original.kind}
+        return await child.run(child.INSPECT, order)
+
+    async def _hand_over(self, original: Original, found: dict[str, Any]) -> None:
+        async with self._database.work("hand over") as work:
+            if not await queue.is_pending(work, [CONVERT], original.content_id):
+                payload = {"plan": "transcode", "duration": found["duration"]}
+                await queue.enqueue(work, CONVERT, original.content_id, payload)
+
+    async def _derive(self, original: Original, found: dict[str, Any], told: Told) -> None:
+        scratch = await self._disk.run(self._storage.scratch_of, f"content-{original.content_id}")
+        try:
+            order = {
+                "command": "derive",
+                "path": str(original.path),
+                "demuxer": await self._demuxer(original),
+                "kind": original.kind,
+                "plan": found["plan"],
+                "duration": found["duration"],
+                "output": str(scratch),
+            }
+            cage = child.PACKAGE if found["plan"] == "copy" else child.transcoding(found["duration"])
+            made = await child.run(cage, order, told.stage)
+            told.stage("publishing", 0)
+            await self._publish(original, made, scratch)
+        finally:
+            await self._disk.run(self._storage.remove_scratch, scratch.name)
+
+    async def _publish(self, original: Original, made: dict[str, Any], scratch: Path) -> None:
+        file_key = await self._adopted(original, made["file"], scratch)
+        thumbnail_key = await self._adopted(original, made["thumbnail"], scratch) if made["thumbnail"] else None
+        is_published = False
+        try:
+            is_published = await self._completed(original, made, file_key, thumbnail_key)
+        finally:
+            if not is_published:
+                for key in filter(None, (file_key, thumbnail_key)):
+                    await self._disk.run(self._storage.delete, key)
+
+    async def _adopted(self, original: Original, made: dict[str, Any], scratch: Path) -> str:
+        """Its own random name: a key never holds other bytes than the first."""
+        stem, _, extension = str(made["name"]).rpartition(".")
+        key = f"{original.key.rpartition('/')[0]}/{stem}-{secrets.token_hex(8)}.{extension}"
+        await self._disk.run(self._storage.adopt, key, scratch / made["name"])
+        return key
+
+    async def _completed(
+        self, original: Original, made: dict[str, Any], file_key: str, thumbnail_key: str | None
+    ) -> bool:
+        """Commit, and tell; False when it was deleted or finished meanwhile."""
+        async with self._database.work("content completed") as work:
+            row = await work.get(Content, original.content_id, for_update=True)
+            if row is None or row.deleted_at is not None or row.upload_status != UploadStatus.PROCESSING:
+                return False
+            row.upload_status, row.error_code = UploadStatus.COMPLETED.value, None
+            row.file_url, row.thumbnail_url = file_key, row.thumbnail_url or thumbnail_key
+            row.duration_seconds = round(float(made["duration"]), 3)
+            row.processing_stage, row.processing_percent = None, 100
+            row.width, row.height = made["width"], made["height"]
+            row.served_mime_type, row.served_size = made["file"]["mime_type"], made["file"]["size"]
+            row.etag = made["file"]["sha256"]
+            row.revision += 1
+            row.updated_at = work.now
+            course = await work.get(Course, row.course_id)
+            data = {"url": f"/app/content/{row.id}", "course_id": row.course_id, "content_id": row.id}
+            students = await student_ids(work, row.course_id)
+            body = course.title if course else ""
+            await notify(work, students, "content_added", f"New lesson: {row.title}", body, data)
+            work.announce(ContentReady(row.created_by, row.id, row.course_id, row.revision))
+            return True
+
+
+class Erasing:
+    """Removes the bytes of a deleted lesson."""
+
+    def __init__(self, database: Database, storage: LocalStorage, disk: Disk) -> None:
+        self._database, self._storage, self._disk = database, storage, disk
+
+    async def work(self, job: Claimed) -> None:
+        async with self._database.read() as read:
+            row = await read.get(Content, job.subject_id)
+        if row is None or row.deleted_at is None:
+            return
+        if row.original_key:
+            await self._disk.run(self._storage.delete_folder, row.original_key.rpartition("/")[0])
+        async with self._database.work("content erased") as work:
+            gone = await work.get(Content, job.subject_id, for_update=True)
+            if gone is not None:
+                gone.original_key = gone.file_url = gone.thumbnail_url = None
+
+    async def give_up(self, job: Claimed, code: str, detail: str) -> None:
+        """The sweep at the next start tries again."""

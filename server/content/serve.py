@@ -1,0 +1,140 @@
+"""Send media: ranges, strong ETags, and an end to every stream whose viewer lost the right to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+
+import structlog
+from aiohttp import hdrs, web
+
+from server.content.files import FileChanged, Files, OpenFile
+from server.content.gate import Asked, Gate, Pass
+from server.content.links import FILE
+from server.content.ranges import Wanted, wanted
+from server.content.storage import Storage
+from server.errors import LecternError, Missing
+
+STEP_BYTES = 256 * 1024
+WATCH_SECONDS = 0.75  # with a look at the database, well under the two seconds promised
+log = structlog.get_logger(__name__)
+
+
+class Sender:
+    """Answers requests for media; one per process. `close()` ends what is being sent."""
+
+    def __init__(self, storage: Storage, files: Files, gate: Gate, *, is_cross_origin: bool) -> None:
+        self._storage, self._files, self._gate = storage, files, gate
+        self._policy = "cross-origin" if is_cross_origin else "same-origin"
+        self._streams: dict[web.Request, Asked] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    async def send(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        """Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid."""
+        admitted = await self._gate.admit(asked)
+        path = self._storage.local_path(admitted.key)
+        if path is None:
+            raise Missing()
+        try:
+            async with self._files.opened(path) as file:
+                return await self._answer(request, asked, admitted, file)
+        except FileNotFoundError as error:
+            raise Missing() from error
+
+    async def close(self) -> None:
+        task, self._watching = self._watching, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for request in list(self._streams):
+            _cut(request)
+
+    async def _answer(self, request: web.Request, asked: Asked, admitted: Pass, file: OpenFile) -> web.StreamResponse:
+        etag = etag_of_key(admitted.key)
+        range_ = wanted(request.headers, file.size, etag, file.modified_at)
+        headers = self._headers(asked, admitted, etag, file, range_)
+        if range_.status in (304, 416):
+            return web.Response(status=range_.status, headers=headers)
+        if request.method == hdrs.METH_HEAD:
+            headers[hdrs.CONTENT_LENGTH] = str(range_.length)
+            return web.Response(status=range_.status, headers=headers)
+        if range_.length <= STEP_BYTES:
+            body = await self._files.read(file, range_.start, range_.length)
+            return web.Response(status=range_.status, headers=headers, body=bytes(body))
+        response = web.StreamResponse(status=range_.status, headers=headers)
+        response.content_length = range_.length
+        await response.prepare(request)
+        with self._watched(request, asked):
+            await self._stream(response, file, range_)
+        return response
+
+    async def _stream(self, response: web.StreamResponse, file: OpenFile, range_: Wanted) -> None:
+        position, end = range_.start, range_.start + range_.length
+        while position < end:
+            try:
+                data = await self._files.read(file, position, min(STEP_BYTES, end - position))
+            except FileChanged as error:
+                raise ConnectionResetError("the file became shorter while it was sent") from error
+            await response.write(data)
+            position += len(data)
+        await response.write_eof()
+
+    def _headers(self, asked: Asked, admitted: Pass, etag: str, file: OpenFile, range_: Wanted) -> dict[str, str]:
+        headers = {
+            hdrs.ETAG: etag,
+            hdrs.ACCEPT_RANGES: "bytes",
+            hdrs.LAST_MODIFIED: formatdate(file.modified_at, usegmt=True),
+            # A lesson's bytes are asked about at every use, its pictures may stay an hour in the browser.
+            hdrs.CACHE_CONTROL: "private, no-cache" if asked.subject.variant == FILE else "private, max-age=3600",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cross-Origin-Resource-Policy": self._policy,
+        }
+        if range_.status in (200, 206):
+            headers[hdrs.CONTENT_TYPE] = admitted.mime_type
+        if range_.status == 206:
+            headers[hdrs.CONTENT_RANGE] = f"bytes {range_.start}-{range_.start + range_.length - 1}/{file.size}"
+        if range_.status == 416:
+            headers[hdrs.CONTENT_RANGE] = f"bytes */{file.size}"
+        return headers
+
+    @contextmanager
+    def _watched(self, request: web.Request, asked: Asked) -> Iterator[None]:
+        self._streams[request] = asked
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            del self._streams[request]
+
+    async def _watch(self) -> None:
+        """While anything is sent, ask again about everyone it is sent to; ends by itself."""
+        while self._streams:
+            self._gate.changed.clear()
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._gate.changed.wait()
+            except TimeoutError:
+                pass
+            try:
+                answers = await self._gate.ask(set(self._streams.values()))
+            except LecternError as error:
+                log.warning("streams go on unchecked", code=error.code)
+                continue
+            for request, asked in list(self._streams.items()):
+                if isinstance(answers.get(asked), LecternError):
+                    _cut(request)
+
+
+def etag_of_key(key: str) -> str:
+    """A key's bytes never change, so the key is the version."""
+    return '"' + key.rpartition("/")[2].partition(".")[0] + '"'
+
+
+def _cut(request: web.Request) -> None:
+    """End the connection now; what was not sent is not wanted."""
+    if request.transport is not None:
+        request.transport.abort()
