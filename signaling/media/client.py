@@ -134,7 +134,7 @@ class MediaClient:
         return str(answer["sdp"])
 
     async def unpublish(self, room: int, peer: str, user: int, sources: Iterable[str]) -> None:
-        """Stop these sources. Raises PeerUnknown when the room is not known, MediaAway."""
+        """Stop these sources; those it does not have are stopped already. Raises MediaAway."""
         await self._ask("unpublish", room=room, peer=peer, user=user, sources=list(sources))
 
     async def subscribe(self, room: int, peer: str, user: int) -> Offer:
@@ -153,16 +153,16 @@ class MediaClient:
         """ICE restart of the receiving connection: a new offer to answer. Raises PeerUnknown, MediaAway."""
         return _offer(await self._ask("restart_subscribe", room=room, peer=peer))
 
-    def permit(self, room: int, may: Mapping[int, Iterable[str]], order: Sequence[int]) -> None:
-        """Who may send which sources, and the stage's order: the instructor, then those with the floor. The whole truth
-        each time.
+    def permit(
+        self, room: int, may: Mapping[int, Iterable[str]], order: Sequence[int], revision: int | None = None
+    ) -> None:
+        """Who may send which sources, and the stage's order: the instructor, then those with the floor.
+
+        The whole truth each time. `revision` (the timeline's seq) lets the worker ignore what another web process said
+        before it but which arrives after; None always counts.
         """
-        said = {
-            "do": "permit",
-            "room": room,
-            "may": [[user, sorted(s)] for user, s in may.items()],
-            "order": list(order),
-        }
+        named = [[user, sorted(sources)] for user, sources in may.items()]
+        said = {"do": "permit", "room": room, "may": named, "order": list(order), "revision": revision}
         self._permits[room] = said
         self._say(said)
 

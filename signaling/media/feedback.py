@@ -37,7 +37,7 @@ class Gaps:
         """A packet `ahead` numbers past `newest` came; those between are missing. At most LARGEST_GAP are held."""
         for step in range(1, ahead if ahead <= LARGEST_GAP else 0):
             if len(self._missing) < LARGEST_GAP:
-                self._missing[(newest + step) & 0xFFFF] = [now, 0.0, 0]
+                self._missing[(newest + step) & 0xFFFF] = [now, float("-inf"), 0]
 
     def arrived(self, seq: int) -> None:
         """It came after all."""

@@ -23,6 +23,7 @@ from signaling.media.source import Source, flowing
 RATE_CAP = {"camera": 1_300_000, "screen": 2_500_000, "microphone": 96_000, "screen_audio": 128_000}  # bits per second
 SSRCS_PER_PUBLISHER = 32  # media and retransmissions; further ones are dropped unread
 LARGEST_PAYLOAD = 1400  # with our header and SRTP's tag still one Ethernet frame; browsers stay under 1200
+CLOCK_DRIFT = 1e-4  # seconds a second, more than any computer's clock
 read_header = struct.Struct("!BBHII").unpack_from
 read_number = struct.Struct("!H").unpack_from
 
@@ -48,6 +49,7 @@ class Publisher:
         self._lines: dict[str, sdp.MediaLine] = {}
         self._by_ssrc: dict[int, tuple[Source, bool]] = {}  # (source, is it the retransmission stream)
         self._clock_offset: float | None = None
+        self._clock_at = time.monotonic()
         self._flows, self._ended = flows, ended
         self._counters = host.mux.counters
 
@@ -143,7 +145,7 @@ class Publisher:
             source = self._by_ssrc[packet.ssrc][0]
             field = packet.sender_info.ntp_timestamp
             delay = time.time() + feedback.NTP_EPOCH - field / 2**32
-            self._clock_offset = delay if self._clock_offset is None else min(self._clock_offset, delay)
+            self._clock_offset = self._clock(delay)
             for each in self.sources.values():
                 each.clock_offset = self._clock_offset
             if source.sender_report(field, packet.sender_info.rtp_timestamp):
@@ -162,6 +164,14 @@ class Publisher:
             self.link.send_rtcp(*feedback.rate_cap(cap, video))
         for source in self.sources.values():
             source.tick()
+
+    def _clock(self, delay: float) -> float:
+        """The smallest delay seen, let up a little with time: two clocks drift apart, and an old minimum would stay for
+        good.
+        """
+        now = time.monotonic()
+        elapsed, self._clock_at = now - self._clock_at, now
+        return delay if self._clock_offset is None else min(delay, self._clock_offset + CLOCK_DRIFT * elapsed)
 
     # --- inside -----------------------------------------------------------------------------------
     def _take(

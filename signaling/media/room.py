@@ -31,6 +31,7 @@ class Room:
         self.room_id, self.host, self._tell = room_id, host, tell
         self.may: dict[int, frozenset[str]] = {}
         self.order: tuple[int, ...] = ()
+        self.revision = -1
         self.publishers: dict[int, Publisher] = {}  # by user: one sending peer each
         self.subscribers: dict[str, Subscriber] = {}  # by peer
 
@@ -94,8 +95,15 @@ class Room:
         subscriber.link.restart()
         return subscriber.offer()
 
-    def permit(self, may: Mapping[int, frozenset[str]], order: Sequence[int]) -> None:
-        """Who may send which sources, and the stage's order. What is not in it is dropped from this call on."""
+    def permit(self, may: Mapping[int, frozenset[str]], order: Sequence[int], revision: int | None = None) -> None:
+        """Who may send which sources, and the stage's order. What is not in it is dropped from this call on.
+
+        Several web processes may speak of one room: a revision older than one heard before is ignored.
+        """
+        if revision is not None:
+            if revision < self.revision:
+                return
+            self.revision = revision
         self.may, self.order = dict(may), tuple(order)
         for publisher in self.publishers.values():
             self._permit(publisher)

@@ -194,7 +194,8 @@ class Service:
         return {"sdp": room.publish(peer, int(message["user"]), offer, tracks)}
 
     def _unpublish(self, side: WebSide, message: dict[str, Any]) -> None:
-        self._known_room(message).unpublish(str(message["peer"]), [str(source) for source in message["sources"]])
+        if room := self.rooms.get(int(message["room"])):
+            room.unpublish(str(message["peer"]), [str(source) for source in message["sources"]])
 
     def _subscribe(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         room, peer = self._room(side, message), str(message["peer"])
@@ -214,7 +215,9 @@ class Service:
 
     def _permit(self, side: WebSide, message: dict[str, Any]) -> None:
         may = {int(user): frozenset(str(source) for source in sources) for user, sources in message["may"]}
-        self._room(side, message).permit(may, [int(user) for user in message["order"]])
+        revision = message.get("revision")
+        order = [int(user) for user in message["order"]]
+        self._room(side, message).permit(may, order, None if revision is None else int(revision))
 
     def _close_peer(self, side: WebSide, message: dict[str, Any]) -> None:
         if room := self.rooms.get(int(message["room"])):

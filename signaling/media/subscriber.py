@@ -74,6 +74,8 @@ class Subscriber:
             names = {"opus": "opus", "vp8": "VP8", "h264": "H264"}
             takes = not line.is_rejected and line.direction in ("recvonly", "sendrecv")
             out.codecs = frozenset(names[c.name] for c in line.codecs if c.name in names) if takes else frozenset()
+            if out.wanted is not None and out.wanted.codec not in out.codecs:
+                out.bind(None)
         self.link.start(answer.fingerprints, server=answer.setup == "active")
 
     def bind(
