@@ -52,9 +52,14 @@ const end = (reason) => {
   session.value = null;
 };
 
+/** Where a tab keeps the invitation it was opened with until somebody signs in or registers with it. */
+export const INVITE = "lectern.invite";
+
 /** Sign in by whatever `path` accepts, and be that person in this tab. @param {string} path @param {object} body */
 export const signIn = async (path, body) => {
-  const answer = await send("POST", path, body);
+  const invite = sessionStorage.getItem(INVITE);
+  const answer = await send("POST", path, invite && path !== "/auth/link" ? { ...body, invite } : body);
+  sessionStorage.removeItem(INVITE);
   farewell.value = "";
   tokens.hold(answer);
   signIns.enter({ id: String(answer.sign_in_id), name: answer.user.name, email: answer.user.email, role: answer.user.role });

@@ -1,0 +1,72 @@
+/** What people do with lessons: change, remove, like, discuss. Each call rejects with an ApiError in words for the page. */
+import { api } from "../api.js";
+import { renew, resource } from "./resource.js";
+
+/** @typedef {{id: number, course_id: number, title: string, description: string, content_type: "video" | "audio", file_url: string | null,
+ *   thumbnail_url: string | null, duration_seconds: number | null, upload_status: "uploading" | "processing" | "completed" | "failed",
+ *   error_code: string | null, access_level: "free" | "premium" | "enrolled_only", is_preview: boolean, view_count: number, like_count: number,
+ *   comment_count: number, liked: boolean, my_progress: any, bytes_received?: number, file_size?: number, file_name?: string}} Content */
+
+export const ACCESS = /** @type {[string, string][]} */ ([
+  ["enrolled_only", "Everybody enrolled"],
+  ["premium", "Enrolled with premium"],
+  ["free", "Anybody signed in"],
+]);
+
+/** Why a file could not be made playable, by the server's word for it. @param {string | null} code @returns {string} */
+export const failureText = (code) => {
+  const known = /** @type {Record<string, string>} */ ({
+    content_mismatch: "What is inside the file is not what its name says. Export it again and upload that.",
+    corrupt: "The file is damaged or incomplete. Export it again and upload that.",
+    no_room: "There was no room left on the server. Tell whoever runs it, then try again.",
+    too_large: "The file is larger than allowed.",
+    cancelled: "The upload was cancelled.",
+    expired: "The upload was not finished in time. Upload it again.",
+    timeout: "Making it playable took too long. A shorter or smaller file will do.",
+  });
+  return known[code ?? ""] ?? "The file could not be made playable. Export it again, as MP4 for video or MP3 for sound, and upload that.";
+};
+
+/** @param {Content} content @param {Record<string, any>} change */
+export const editContent = async (content, change) => {
+  await api.patch(`/content/${content.id}`, change);
+  renew(`/courses/${content.course_id}`);
+  renew(`/content/${content.id}`);
+};
+
+/** @param {Content} content */
+export const deleteContent = async (content) => {
+  await api.del(`/content/${content.id}`);
+  resource(`/courses/${content.course_id}/content`).change((list) => list.filter((/** @type {Content} */ each) => each.id !== content.id));
+  renew(`/courses/${content.course_id}`);
+};
+
+/** @param {number} contentId @param {string | null} reaction null takes it back @returns {Promise<any>} `{liked, like_count, reactions, my_reaction}` */
+export const react = async (contentId, reaction) => {
+  const answer = await (reaction ? api.put(`/content/${contentId}/like`, { reaction }) : api.del(`/content/${contentId}/like`));
+  if (answer) resource(`/content/${contentId}`).change((before) => ({ ...before, ...answer }));
+  return answer;
+};
+
+/** @param {number} contentId */
+export const commentsPath = (contentId) => `/content/${contentId}/comments`;
+
+/** @param {number} contentId @param {{body: string, at_seconds?: number, parent_id?: number}} comment */
+export const addComment = async (contentId, comment) => {
+  const added = await api.post(commentsPath(contentId), comment);
+  resource(commentsPath(contentId)).change((list) => [...list, added]);
+  resource(`/content/${contentId}`).change((before) => ({ ...before, comment_count: before.comment_count + 1 }));
+};
+
+/** @param {number} contentId @param {number} commentId @param {string} body */
+export const editComment = async (contentId, commentId, body) => {
+  const changed = await api.patch(`/comments/${commentId}`, { body });
+  resource(commentsPath(contentId)).change((list) => list.map((/** @type {any} */ each) => (each.id === commentId ? { ...each, body, ...changed } : each)));
+};
+
+/** @param {number} contentId @param {number} commentId */
+export const deleteComment = async (contentId, commentId) => {
+  await api.del(`/comments/${commentId}`);
+  resource(commentsPath(contentId)).change((list) => list.filter((/** @type {any} */ each) => each.id !== commentId && each.parent_id !== commentId));
+  renew(`/content/${contentId}`);
+};

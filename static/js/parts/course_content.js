@@ -1,0 +1,107 @@
+/** The lessons of a course, in order, each with how far it is: being uploaded, being made playable, playable, failed. */
+import { html, useState } from "../../vendor/vendor.js";
+import { asApiError } from "../api.js";
+import { deleteContent, failureText } from "../data/content.js";
+import { processing } from "../data/facts.js";
+import { useResource } from "../data/resource.js";
+import { tell, tellFailure } from "../data/toasts.js";
+import { countText, durationText, playText, sizeText } from "../format.js";
+import { confirmed } from "./confirm.js";
+import { ContentDialog } from "./content_dialog.js";
+import { Icon } from "./icon.js";
+import { Menu } from "./menu.js";
+import { Empty, Shown } from "./states.js";
+
+/** What a stage of processing is called. @type {Record<string, string>} */
+const STAGES = { checking: "Checking the file", verifying: "Checking the file", probing: "Looking into the file", remuxing: "Making it playable", transcoding: "Making it playable", thumbnail: "Taking a picture from it" };
+
+/** @param {{content: import("../data/content.js").Content}} props */
+const State = ({ content }) => {
+  if (content.upload_status === "failed") return html`<p class="small fault-line"><${Icon} name="alert" />${failureText(content.error_code)}</p>`;
+  const isSending = content.upload_status === "uploading";
+  const step = processing.value[content.id];
+  const percent = isSending ? (100 * (content.bytes_received ?? 0)) / Math.max(1, content.file_size ?? 1) : step?.percent;
+  const word = isSending ? `Uploading · ${sizeText(content.bytes_received ?? 0)} of ${sizeText(content.file_size ?? 0)}` : STAGES[step?.stage ?? ""] ?? "Making it playable";
+  return html`
+    <div class="row tight small muted state-line">
+      <progress max="100" value=${percent === undefined || percent <= 0 ? undefined : percent} aria-label=${word}></progress>
+      <span>${word}${percent ? html` · <span class="figures">${Math.round(percent)} %</span>` : "…"}</span>
+    </div>`;
+};
+
+/** @param {{content: import("../data/content.js").Content}} props */
+const Facts = ({ content }) => {
+  const watched = content.my_progress?.percent ?? 0;
+  return html`
+    <p class="muted small facts">
+      <span>${content.content_type === "video" ? "Video" : "Audio"}${content.duration_seconds ? ` · ${durationText(content.duration_seconds)}` : ""}</span>
+      ${content.comment_count > 0 && html`<span>${countText(content.comment_count, "comment")}</span>`}
+      ${content.like_count > 0 && html`<span>${countText(content.like_count, "like")}</span>`}
+      ${content.my_progress?.completed ? html`<span class="badge good"><${Icon} name="check" />Watched</span>`
+        : watched > 0 && html`<span class="row tight fixed"><progress max="100" value=${watched} aria-label="Watched so far"></progress>${Math.round(watched)} %</span>`}
+    </p>
+  `;
+};
+
+/** @param {{content: import("../data/content.js").Content}} props */
+const Picture = ({ content }) => html`
+  <span class="lesson-picture">
+    ${content.thumbnail_url ? html`<img src=${content.thumbnail_url} alt="" loading="lazy" width="160" height="90" />` : html`<${Icon} name=${content.content_type} />`}
+    ${content.upload_status === "completed" && content.duration_seconds && html`<span class="lesson-length">${playText(content.duration_seconds)}</span>`}
+  </span>
+`;
+
+/** @param {{content: import("../data/content.js").Content, isMine: boolean, mayPlay: boolean, edit: () => void}} props */
+const Lesson = ({ content, isMine, mayPlay, edit }) => {
+  const isReady = content.upload_status === "completed";
+  const remove = async () => {
+    if (!(await confirmed({ title: `Delete “${content.title}”?`, body: "The file, its comments and everybody's progress in it are gone for good.", yes: "Delete the lesson", no: "Keep it" }))) return;
+    await deleteContent(content).then(() => tell({ title: "The lesson is deleted" }), (error) => tellFailure(asApiError(error)));
+  };
+  return html`
+    <li class="item lesson">
+      <${Picture} content=${content} />
+      <div class="item-text">
+        <p class="item-title">
+          ${isReady && mayPlay ? html`<a class="clip" href=${`/app/content/${content.id}`} title=${content.title}>${content.title}</a>` : html`<span class="clip" title=${content.title}>${content.title}</span>`}
+          ${content.is_preview && html`<span class="badge accent">Preview</span>`}
+          ${content.access_level === "premium" && html`<span class="badge"><${Icon} name="lock" />Premium</span>`}
+          ${content.access_level === "free" && html`<span class="badge good">Free</span>`}
+        </p>
+        ${isReady ? html`<${Facts} content=${content} />` : html`<${State} content=${content} />`}
+      </div>
+      ${isMine && html`
+        <div class="item-do">
+          <${Menu} label=${html`<${Icon} name="more" />`} title=${`More about ${content.title}`} className="button icon quiet">
+            <button type="button" class="menu-item" onClick=${edit}><${Icon} name="edit" />Change</button>
+            <button type="button" class="menu-item danger" onClick=${remove}><${Icon} name="trash" />Delete</button>
+          <//>
+        </div>`}
+    </li>
+  `;
+};
+
+/** @param {{course: any}} props */
+export const CourseContent = ({ course }) => {
+  const lessons = useResource(`/courses/${course.id}/content`);
+  const [edited, setEdited] = useState(/** @type {import("../data/content.js").Content | null} */ (null));
+  const isMine = course.my_role === "instructor";
+  const mayPlay = (/** @type {import("../data/content.js").Content} */ { access_level: level, is_preview: isPreview }) =>
+    isMine || level === "free" || isPreview || (course.my_role === "student" && (level !== "premium" || course.my_tier === "premium"));
+  return html`
+    <section class="stack" aria-labelledby="lessons">
+      <div class="row apart">
+        <h2 id="lessons">Lessons</h2>
+        ${isMine && html`<a class="button compact" href=${`/app/manage/${course.id}/video`}><${Icon} name="upload" />Upload</a>`}
+      </div>
+      <${Shown} of=${lessons} what="The lessons" rows=${4}>${(/** @type {any[]} */ list) => list.length
+        ? html`<ul class="list">${list.map((content) => html`<${Lesson} content=${content} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => setEdited(content)} key=${content.id} />`)}</ul>`
+        : html`<${Empty} icon="video" title="No lesson yet">
+            <p class="muted">${isMine ? "Upload a video or a sound recording; students are told when it can be played." : course.my_role ? "You are told as soon as one is there." : "Enroll to see the lessons of this course."}</p>
+            ${isMine && html`<p><a class="button" href=${`/app/manage/${course.id}/video`}>Upload a video</a></p>`}
+          <//>`}
+      <//>
+      ${edited && html`<${ContentDialog} content=${edited} close=${() => setEdited(null)} />`}
+    </section>
+  `;
+};
