@@ -15,14 +15,17 @@ from aiohttp import web
 
 from server.accounts import web as accounts_web
 from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
+from server.content import uploads_web
+from server.content import web as content_web
 from server.content.links import TICKETS
-from server.content.tickets import Tickets
+from server.content.wiring import LIBRARY, Library, runner_of
 from server.courses import roster_web
 from server.courses import web as courses_web
 from server.db.database import Database
 from server.db.migrate import current, head
 from server.http import docs, middleware, openapi, pages, service
 from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Readiness
+from server.http.lingering import linger
 from server.http.origins import Origins
 from server.http.routes import Routes, mount
 from server.live_sessions import web as live_sessions_web
@@ -59,6 +62,8 @@ def areas() -> list[Routes]:
         accounts_web.route,
         courses_web.route,
         roster_web.route,
+        uploads_web.route,
+        content_web.route,
         live_sessions_web.route,
         notifications_web.route,
         service.route,
@@ -72,26 +77,28 @@ def build(
     media_address: str | None = None,
     sign_in_links: Mapping[str, int] | None = None,
     clock: Clock | None = None,
+    runs_jobs: bool = True,
 ) -> web.Application:
     """The application. Without `media_address` it serves everything but media (and /readyz asks for none).
 
-    `sign_in_links` (token hash to user id) exists in a demo alone.
+    `sign_in_links` (token hash to user id) exists in a demo alone. Without `runs_jobs` somebody else does the jobs.
     """
     clock = clock or SystemClock()
     told = FanOut()
     app = web.Application(
         client_max_size=BODY_BYTES,
-        middlewares=[middleware.observe, middleware.cross_origin, middleware.refuse_while_draining],
+        middlewares=[linger, middleware.observe, middleware.cross_origin, middleware.refuse_while_draining],
     )
     metrics, readiness = Metrics(), Readiness(media_needed=media_address is not None)
     database = Database.open(settings.database_url, publisher=told, clock=clock)
     accounts = Accounts.of(settings, database)
     gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock)
-    told.listeners += [accounts.authenticate, gateway.announcer]
+    library = Library.of(settings, database)
+    told.listeners += [accounts.authenticate, library.gate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
     app[ACCOUNTS] = accounts
     app[AUTHENTICATE] = accounts.authenticate
-    app[TICKETS] = Tickets(settings.secret_key)
+    app[LIBRARY], app[TICKETS] = library, library.tickets
     app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
     app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics
     served = areas()
@@ -104,7 +111,14 @@ def build(
     gateway.attach(app)
     pages.add_pages(app)
     app.on_response_prepare.append(middleware.add_headers)
-    app.cleanup_ctx.extend([_database, _watch_loop, _gateway(media_address, settings.media_secret or None)])
+    app.cleanup_ctx.extend(
+        [
+            _database,
+            _watch_loop,
+            _gateway(media_address, settings.media_secret or None),
+            _content(told, runs_jobs=runs_jobs),
+        ]
+    )
     return app
 
 
@@ -139,6 +153,21 @@ def _gateway(media_address: str | None, secret: str | None) -> Any:
             await app[GATEWAY].use_media(media_address, secret)
         yield
         await app[GATEWAY].close()
+
+    return opened
+
+
+def _content(told: FanOut, *, runs_jobs: bool) -> Any:
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        runner = None
+        if runs_jobs:
+            runner = runner_of(app[SETTINGS], app[DATABASE], app[middleware.METRICS])
+            told.listeners.append(runner)
+            await runner.start()
+        yield
+        if runner is not None:
+            await runner.close()
+        await app[LIBRARY].close()
 
     return opened
 

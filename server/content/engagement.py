@@ -96,16 +96,14 @@ async def add_comment(work: Work, actor: Actor, content_id: int, wanted: NewComm
 
 async def edit_comment(work: Work, actor: Actor, comment_id: int, body: str) -> CommentShown:
     """Only one's own. Raises Missing, NotAllowed."""
-    row, _ = await _comment(work, actor, comment_id)
-    if row.user_id != actor.id:
-        raise NotAllowed("Only its author may change a comment.")
+    row = await to_edit_comment(work, actor, comment_id)
     row.body, row.edited_at = body, work.now
     return comment_shown(row, PersonShown(id=actor.id, name=actor.name, avatar_url=actor.avatar_url))
 
 
 async def delete_comment(work: Work, actor: Actor, comment_id: int) -> None:
     """One's own, or any as the instructor. Raises Missing, NotAllowed, NotCourseInstructor."""
-    row, seen = await _comment(work, actor, comment_id)
+    row, seen = await comment_seen(work, actor, comment_id)
     if row.user_id != actor.id:
         require(seen.viewer.role, Action.COMMENT_MODERATE, is_known=True)
     row.deleted_at, row.body = work.now, ""
@@ -142,6 +140,22 @@ async def reactions(read: Reading, user_id: int, content_id: int) -> ReactionsSh
         reactions={reaction: counts.get(reaction, 0) for reaction in Reaction},
         my_reaction=Reaction(mine) if mine else None,
     )
+
+
+async def comment_seen(read: Reading, actor: Actor, comment_id: int) -> tuple[ContentComment, Seen]:
+    """A comment and its lesson before this person; locked in a unit of work. Raises Missing, NotEnrolled."""
+    row = await read.get(ContentComment, comment_id, for_update=isinstance(read, Work))
+    if row is None or row.deleted_at is not None:
+        raise Missing()
+    return row, await to_see(read, actor, row.content_id)
+
+
+async def to_edit_comment(read: Reading, actor: Actor, comment_id: int) -> ContentComment:
+    """Raises Missing, NotEnrolled, NotAllowed for another's."""
+    row, _ = await comment_seen(read, actor, comment_id)
+    if row.user_id != actor.id:
+        raise NotAllowed("Only its author may change a comment.")
+    return row
 
 
 def comment_shown(row: ContentComment, person: PersonShown) -> CommentShown:
@@ -182,13 +196,6 @@ async def _progress_row(work: Work, user_id: int, content_id: int) -> tuple[Cont
     row = await work.scalar(mine.with_for_update())
     assert isinstance(row, ContentProgress)
     return row, is_new
-
-
-async def _comment(work: Work, actor: Actor, comment_id: int) -> tuple[ContentComment, Seen]:
-    row = await work.get(ContentComment, comment_id, for_update=True)
-    if row is None or row.deleted_at is not None:
-        raise Missing()
-    return row, await to_see(work, actor, row.content_id)
 
 
 async def _parent(read: Reading, content_id: int, parent_id: int | None) -> ContentComment | None:

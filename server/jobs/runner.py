@@ -56,9 +56,10 @@ class Runner:
         owns_database: bool,
         metrics: Metrics | None = None,
         sweeps: Sequence[Sweep] = (),
+        closers: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._database, self._handlers, self._metrics = database, handlers, metrics
-        self._owns_database, self._sweeps = owns_database, sweeps
+        self._owns_database, self._sweeps, self._closers = owns_database, sweeps, closers
         self._wake = {kind: asyncio.Event() for kind in handlers}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,6 +83,8 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for close in self._closers:
+            close()
 
     def publish(self, facts: Sequence[object]) -> None:
         """Hear committed facts (a Publisher); only queued jobs matter here."""
@@ -157,7 +160,8 @@ class Runner:
             try:
                 async with self._database.work("renew lease") as work:
                     held = await queue.renew(work, job)
-            except LecternError:
+            except Exception as error:
+                log.warning("lease not renewed", job=job.id, reason=str(error))
                 continue  # two more renewals fit before the lease lapses
             if not held:
                 doing.cancel()
