@@ -188,13 +188,15 @@ async def _make_files(folder: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "server.demo_media", str(folder)),
         cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,  # its end tells the child that we are gone
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
+    assert process.stderr is not None
     try:
         async with asyncio.timeout(MAKING_SECONDS):
-            _, words = await process.communicate()
+            words = await process.stderr.read()
+            await process.wait()
     except TimeoutError as error:
         raise LessonsMissing("making them took too long") from error
     finally:

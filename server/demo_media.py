@@ -7,7 +7,9 @@ anybody; it runs as a child process, so that the server itself never loads a vid
 from __future__ import annotations
 
 import math
+import os
 import sys
+import threading
 from array import array
 from collections.abc import Callable
 from fractions import Fraction
@@ -160,5 +162,18 @@ def _middle() -> float:
     return HEIGHT * 0.58
 
 
+def _end_with_parent() -> None:
+    """The server holds the other end of our standard input; when it is gone, however it went, so are we."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
+    os.nice(10)  # people are signing in meanwhile
+    _end_with_parent()
     make_all(Path(sys.argv[1]))
