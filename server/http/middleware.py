@@ -36,6 +36,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         took = time.perf_counter() - started
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "none"
+    if request.path.endswith("/socket.io/"):
+        return response  # a transport's whole life is no request time
     request.app[METRICS].http_seconds.labels(request.method, name, response.status).observe(took)
     if not request.path.endswith(QUIET):
         log.info("request", method=request.method, path=request.path, status=response.status, ms=round(took * 1e3, 1))

@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import socketio
-from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from server import app as application
-from server.settings import Settings
-from tests.conftest import SECRET
 from tests.factories import World
 
 PATIENCE = 8.0
@@ -83,23 +78,8 @@ Connect = Callable[..., Awaitable[Tab]]
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    given = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET, "LECTERN_DATA_DIR": str(tmp_path / "data")}
-    return Settings(**given)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def live_app(settings: Settings, world: World) -> web.Application:
-    """The application, with its own connections to the world's database."""
-    return application.build(settings)
-
-
-@pytest.fixture
-async def live_url(live_app: web.Application) -> AsyncIterator[str]:
-    server = TestServer(live_app)
-    await server.start_server()
-    yield str(server.make_url("")).rstrip("/")
-    await server.close()
+def live_url(server: TestServer) -> str:
+    return str(server.make_url("")).rstrip("/")
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+"""Who gets in, for how long, and what closes the door behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+import socketio
+from aiohttp import web
+
+from server.accounts.tokens import Tokens
+from server.courses.tables import Course
+from server.db.database import Database
+from server.events import EnrollmentEnded, SignInsEnded
+from server.http.keys import DATABASE, ROOMS
+from server.live_sessions.commands import CutOff
+from server.notifications.service import notify
+from tests.conftest import SECRET
+from tests.factories import World
+from tests.signaling.conftest import PATIENCE, Connect, Tab
+
+
+async def _refusal(url: str, auth: Any) -> dict[str, Any]:
+    """The data of a refused connect."""
+    client = socketio.AsyncClient(reconnection=False)
+    refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    client.on("connect_error", lambda data: refused.done() or refused.set_result(data), namespace="/live")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(url, namespaces=["/live"], auth=auth, transports=["websocket"], wait_timeout=PATIENCE)
+    return dict((await asyncio.wait_for(refused, PATIENCE))["data"])
+
+
+async def test_only_a_good_token_gets_in(live_url: str, world: World, tab: Connect) -> None:
+    now = world.database.clock.now()
+    bo = world.people["bo"]
+    expired = world.tokens.access(bo.id, bo.sign_in_id, now - timedelta(hours=1))
+    claims = jwt.decode(world.token("bo"), options={"verify_signature": False})
+    forged = jwt.encode(claims, "another-secret-that-is-long-enough-to-sign", algorithm="HS256")
+    unsigned = jwt.encode(claims, "", algorithm="none")
+    for auth, code in (
+        (None, "unauthenticated"),
+        ({}, "unauthenticated"),
+        ({"token": 7}, "unauthenticated"),
+        ({"token": "x" * 9000}, "unauthenticated"),
+        ({"token": forged}, "unauthenticated"),
+        ({"token": unsigned}, "unauthenticated"),
+        ({"token": expired}, "token_expired"),
+        ({"token": world.token("bo"), "notifications_after": "soon"}, "invalid"),
+    ):
+        assert (await _refusal(live_url, auth))["code"] == code, auth
+    assert (await tab("bo")).io.connected
+
+
+async def test_the_eleventh_connection_of_one_person_is_refused(live_url: str, world: World, tab: Connect) -> None:
+    for _ in range(10):
+        await tab("bo")
+    assert (await _refusal(live_url, {"token": world.token("bo")}))["code"] == "too_many_connections"
+    assert (await tab("cleo")).io.connected
+
+
+async def test_a_token_running_out_is_announced_and_closes_unless_refreshed(world: World, tab: Connect) -> None:
+    short = Tokens(SECRET, access_seconds=2)
+    bo, cleo = world.people["bo"], world.people["cleo"]
+    now = world.database.clock.now()
+    stays = await tab("bo", token=short.access(bo.id, bo.sign_in_id, now))
+    goes = await tab("bo", token=short.access(bo.id, bo.sign_in_id, now))
+    await stays.hear("auth_expiring")
+    foreign = await stays.wish("auth_refresh", token=world.tokens.access(cleo.id, cleo.sign_in_id, now))
+    assert foreign["error"]["code"] == "unauthenticated"
+    assert (await stays.wish("auth_refresh", token=world.token("bo")))["ok"]
+    await asyncio.wait_for(_until_closed(goes), 7)
+    assert stays.io.connected
+
+
+async def test_missed_notifications_arrive_with_the_connection(
+    app: web.Application, world: World, tab: Connect
+) -> None:
+    bo = world.id_of("bo")
+    async with app[DATABASE].work() as work:
+        await notify(work, [bo], "content_added", "A first lesson", "", {"url": "/app"})
+    first = await (await tab("bo")).hear("notification")
+    async with app[DATABASE].work() as work:
+        await notify(work, [bo], "content_added", "A second lesson", "", {"url": "/app"})
+    later = await tab("bo", notifications_after=first["id"])
+    told = await later.until(lambda t: (n := t.all("notification"))[1:] and n)
+    assert [n["title"] for n in told] == ["A first lesson", "A second lesson"]
+
+
+async def _revoke(app: web.Application, course: Course, user_id: int) -> None:
+    database: Database = app[DATABASE]
+    async with database.work() as work:
+        await app[ROOMS].perform(work, CutOff(course.id, user_id))
+        work.announce(EnrollmentEnded(course.id, user_id, is_revoked=True))
+
+
+async def test_whoever_loses_the_course_is_out_of_its_rooms_at_once(
+    app: web.Application, world: World, tab: Connect
+) -> None:
+    course = await world.course("ana", ["bo", "cleo"])
+    live = (await world.live_session(course=course)).id
+    ana, bo = await tab("ana"), await tab("bo")
+    for one in (ana, bo):
+        await one.wish("join", live_session_id=live)
+    await _revoke(app, course, world.id_of("bo"))
+    assert (await bo.hear("room_closed")) == {"live_session_id": live, "reason": "revoked"}
+    assert (await ana.hear_event("participant_left"))["payload"]["user_id"] == world.id_of("bo")
+    told = len(bo.events)
+    await ana.durable("chat_send", live_session_id=live, text="not for bo")
+    assert (await bo.durable("chat_send", live_session_id=live, text="let me in"))["error"]["code"] == "not_joined"
+    assert len(bo.events) == told
+    assert bo.io.connected
+
+
+async def test_a_sign_in_that_ends_closes_its_connections_and_no_others(
+    app: web.Application, world: World, tab: Connect
+) -> None:
+    bo, cleo = await tab("bo"), await tab("cleo")
+    async with app[DATABASE].work() as work:
+        work.announce(SignInsEnded(world.id_of("bo")))
+    await asyncio.wait_for(_until_closed(bo), PATIENCE)
+    assert cleo.io.connected
+
+
+async def test_too_many_wishes_are_refused_with_a_time_and_a_flood_is_closed(world: World, tab: Connect) -> None:
+    live = (await world.live_session(students=["bo"])).id
+    bo = await tab("bo")
+    await bo.wish("join", live_session_id=live)
+    answers = [await bo.durable("chat_send", live_session_id=live, text=f"{n}") for n in range(24)]
+    refused = [a["error"] for a in answers if not a["ok"]]
+    assert refused and refused[0]["code"] == "rate_limited" and 0 < refused[0]["retry_after"] <= 1
+    assert bo.io.connected
+    for number in range(120):
+        await bo.io.emit("chat_send", {"live_session_id": live, "text": f"{number}"}, namespace="/live")
+    await asyncio.wait_for(_until_closed(bo), PATIENCE)
+
+
+async def _until_closed(tab: Tab) -> None:
+    await tab.io.wait()
