@@ -11,7 +11,10 @@ import { LiveProblem, lost } from "./problem.js";
 const ANSWER_SECONDS = 8;
 
 /** Milliseconds: the official client's back-off, doubling from the first to the second, each shifted by up to half. */
-export const BACK_OFF = { reconnectionDelay: 250, reconnectionDelayMax: 3000, randomizationFactor: 0.5, timeout: 5000 };
+export const BACK_OFF = { reconnectionDelay: 250, reconnectionDelayMax: 1000, randomizationFactor: 0.5, timeout: 5000 };
+
+/** After this many seconds without a connection it is no restart; tries then come up to this many milliseconds apart. */
+const LONG_AWAY = { seconds: 30, delay: 5000 };
 
 /** Seconds before another try when the server has no place for this connection. */
 const CROWDED_SECONDS = 10;
@@ -135,6 +138,7 @@ export class Connection {
     this.wasUp = true;
     this.refused = 0;
     this.socket.io?.reconnectionDelay?.(BACK_OFF.reconnectionDelay);
+    this.socket.io?.reconnectionDelayMax?.(BACK_OFF.reconnectionDelayMax);
     this.#show("online");
     this.#tell("up", {});
     this.outbox.resume();
@@ -144,6 +148,7 @@ export class Connection {
   #down(reason) {
     this.#show(this.socket ? "reconnecting" : "offline");
     this.#tell("down", { reason });
+    this.after(LONG_AWAY.seconds, () => this.isUp || this.socket?.io?.reconnectionDelayMax?.(LONG_AWAY.delay));
     // The server closed the namespace, not only the transport: the official client would stay away.
     if (reason === "io server disconnect" && this.socket) this.#again(1);
   }

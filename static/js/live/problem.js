@@ -28,6 +28,8 @@ export const lost = (code) => new LiveProblem({ code, detail: WORDS[code] });
 /** Whether nobody can know yet if the wish was heard: it is sent again with the same id. @param {unknown} error */
 export const isUnanswered = (error) => error instanceof LiveProblem && error.code in WORDS;
 
+/** Refusals that say "not now": too fast, away for a moment, or a tab the server has not let into the room again yet. */
+const PASSING = new Set(["rate_limited", "media_away", "not_joined"]);
+
 /** Whether the server asks for a little patience rather than refusing. @param {unknown} error */
-export const isPatience = (error) =>
-  error instanceof LiveProblem && (error.code === "rate_limited" || error.status === 503 || error.code === "media_away");
+export const isPatience = (error) => error instanceof LiveProblem && (PASSING.has(error.code) || error.status === 503);

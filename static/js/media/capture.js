@@ -83,7 +83,8 @@ export class Capture {
   /** The moving picture or the tone instead of a device. @param {Device} which */
   test(which) {
     this.asked[which] += 1;
-    this.#keep(which, which === "camera" ? testPicture(this.name()) : testTone(), true);
+    this.#take(which, which === "camera" ? testPicture(this.name()) : testTone());
+    this.#show(which, this.#on(which, true));
   }
 
   /** @param {Device} which */
@@ -161,23 +162,30 @@ export class Capture {
 
   /** @param {MediaStream} stream @param {Device[]} which @param {number[]} turns */
   #got(stream, which, turns) {
-    for (const [index, one] of which.entries()) {
+    const kept = which.filter((one, index) => {
       const [track] = one === "camera" ? stream.getVideoTracks() : stream.getAudioTracks();
       if (turns[index] !== this.asked[one]) track?.stop();
-      else if (track) this.#keep(one, track, false);
+      else if (track) this.#take(one, track);
       else this.#fault(one, "missing");
-    }
+      return track && turns[index] === this.asked[one];
+    });
+    // Told together, so that both go out in one negotiation.
+    this.#tell(Object.fromEntries(kept.map((one) => [one, this.#on(one, false)])));
   }
 
-  /** @param {Device} which @param {MediaStreamTrack} track @param {boolean} isTest */
-  #keep(which, track, isTest) {
+  /** @param {Device} which @param {boolean} isTest @returns {DeviceView} */
+  #on(which, isTest) {
+    const deviceId = isTest ? null : (this.tracks.get(which)?.getSettings().deviceId ?? null);
+    return { state: "on", fault: null, isMuted: this.view[which].isMuted, isTest, deviceId };
+  }
+
+  /** @param {Device} which @param {MediaStreamTrack} track */
+  #take(which, track) {
     this.#stop(which);
     track.contentHint = which === "camera" ? "motion" : "speech";
     track.enabled = which === "camera" || !this.view.microphone.isMuted;
     track.addEventListener("ended", () => this.tracks.get(which) === track && this.#lost(which));
     this.tracks.set(which, track);
-    const deviceId = isTest ? null : (track.getSettings().deviceId ?? null);
-    this.#show(which, { state: "on", fault: null, isMuted: this.view[which].isMuted, isTest, deviceId });
   }
 
   /** Unplugged, or taken by the system. @param {Device} which */

@@ -117,14 +117,15 @@ export class Publisher {
       return;
     }
     const pc = (this.pc ??= this.#connect());
-    for (const [source, track] of this.wanted) await this.#line(pc, source, track);
-    const gone = [...this.sending].filter((source) => !this.wanted.has(source));
+    const wanted = new Map(this.wanted); // what is wanted meanwhile is the next round's
+    for (const [source, track] of wanted) await this.#line(pc, source, track);
+    const gone = [...this.sending].filter((source) => !wanted.has(source));
     for (const source of gone) {
       await this.lines.get(source)?.sender.replaceTrack(null);
       this.sending.delete(source);
     }
     if (gone.length) await this.wish("media_unpublish", { sources: gone });
-    if ([...this.wanted.keys()].some((source) => !this.sending.has(source))) await this.#publish(pc);
+    if ([...wanted.keys()].some((source) => !this.sending.has(source))) await this.#publish(pc, [...wanted.keys()]);
   }
 
   /** @param {RTCPeerConnection} pc @param {Source} source @param {MediaStreamTrack} track */
@@ -136,10 +137,9 @@ export class Publisher {
     } else if (line.sender.track !== track) await line.sender.replaceTrack(track);
   }
 
-  /** @param {RTCPeerConnection} pc */
-  async #publish(pc) {
+  /** @param {RTCPeerConnection} pc @param {Source[]} sources */
+  async #publish(pc, sources) {
     await pc.setLocalDescription(await pc.createOffer());
-    const sources = [...this.wanted.keys()];
     const tracks = sources.map((source) => ({ mid: this.lines.get(source)?.mid, source }));
     const { sdp } = await this.wish("media_publish", { sdp: pc.localDescription?.sdp, tracks });
     if (pc !== this.pc) return;
