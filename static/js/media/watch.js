@@ -18,11 +18,14 @@ const CONNECT_SECONDS = 8;
  */
 export function watch(pc, { connected, restart, rebuild, after }) {
   let isRestarting = false;
+  let attempt = 0; // a set-up or restart that has connected needs no deadline any more
   const isOpen = () => pc.connectionState !== "closed" && pc.signalingState !== "closed";
-  const mustConnect = () =>
+  const mustConnect = () => {
+    const mine = ++attempt;
     after(CONNECT_SECONDS, () => {
-      if (isOpen() && pc.connectionState !== "connected") rebuild();
+      if (mine === attempt && isOpen()) rebuild();
     });
+  };
   const stumbled = () => {
     if (isRestarting || !isOpen()) return;
     isRestarting = true;
@@ -32,6 +35,7 @@ export function watch(pc, { connected, restart, rebuild, after }) {
   pc.addEventListener("connectionstatechange", () => {
     if (pc.connectionState === "connected") {
       isRestarting = false;
+      attempt += 1;
       connected();
     } else if (pc.connectionState === "failed") {
       if (isRestarting) rebuild();
