@@ -46,6 +46,7 @@ class MediaSupervisor:
         public_addresses: Sequence[str] = (),
         inherited: Sequence[int] = (),
     ) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
         self._socket = _socket_path(data_dir)
         self.address = f"unix:{self._socket}"
         self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address]

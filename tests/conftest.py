@@ -6,27 +6,50 @@ process; each test has a database of its own, copied from one that was migrated 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser
 
+from server.app import build
 from server.db.database import Database
 from server.db.migrate import upgrade
+from server.http.keys import READINESS
+from server.settings import Settings
+from tests.api import Api
+from tests.browsers import chromium, chromium_path
 from tests.factories import World
 from tests.fakes import HeardFacts
-from tests.services import Postgres, Redis
+from tests.program import Program
+from tests.services import Postgres, Redis, ServiceMissing
 
 SECRET = "a-secret-of-the-tests-and-of-nothing-else"
+T = TypeVar("T")
+
+
+def _or_skip(start: Callable[[], T]) -> T:
+    """Start a service. A machine without its program skips what needs it, and says so; CI may not."""
+    try:
+        return start()
+    except ServiceMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running cluster with a migrated template."""
-    cluster = Postgres.start()
+    cluster = _or_skip(Postgres.start)
     try:
         cluster.migrate_template(upgrade)
         yield cluster
@@ -36,7 +59,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
-    server = Redis.start()
+    server = _or_skip(Redis.start)
     yield server
     server.stop()
 
@@ -74,6 +97,37 @@ def facts() -> HeardFacts:
 
 
 @pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The settings of `app`; a test that needs others overrides this fixture."""
+    return Settings.model_validate(
+        {"DATABASE_URL": database_url, "SECRET_KEY": SECRET, "LECTERN_DATA_DIR": str(tmp_path), "PORT": 0}
+    )
+
+
+@pytest.fixture
+async def app(settings: Settings) -> web.Application:
+    """The whole application, without a media worker, not yet started."""
+    return build(settings)
+
+
+@pytest.fixture
+async def server(app: web.Application) -> AsyncIterator[TestServer]:
+    """`app`, answering on a loopback port."""
+    running = TestServer(app, host="127.0.0.1")
+    await running.start_server()
+    app[READINESS].sockets_accepted = True
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def api(server: TestServer, world: World) -> AsyncIterator[Callable[[str | None], Api]]:
+    """`api("bo")` is Bo's client, `api(None)` a stranger's; see api.py."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield lambda person: Api(session, str(server.make_url("/")), world.token(person) if person else None)
+
+
+@pytest.fixture
 async def database(database_url: str, facts: HeardFacts) -> AsyncIterator[Database]:
     """An open, migrated database without an application around it."""
     opened = Database.open(database_url, publisher=facts)
@@ -85,3 +139,29 @@ async def database(database_url: str, facts: HeardFacts) -> AsyncIterator[Databa
 async def world(database: Database) -> World:
     """The cast, and ways to give them courses, lessons and classes; see factories.py."""
     return await World.with_cast(database, SECRET)
+
+
+@pytest.fixture
+async def run_program(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Program]]]:
+    """`await run_program("demo", HOST="127.0.0.1")` is a ready server process; all of them end with the test."""
+    programs: list[Program] = []
+
+    async def run(*arguments: str, defaults: bool = False, **environment: str) -> Program:
+        folder = tmp_path / f"program{len(programs)}"
+        folder.mkdir()
+        program = Program(folder, *arguments, defaults=defaults, **environment)
+        programs.append(program)
+        await program.start()
+        return program
+
+    yield run
+    for program in programs:
+        await program.stop()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium with a fake camera and microphone."""
+    _or_skip(chromium_path)
+    async with chromium() as opened:
+        yield opened

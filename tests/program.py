@@ -1,0 +1,171 @@
+"""The real program as a process of its own: `python -m server ...` on free ports, in a folder of its own.
+
+It is ended by its pid, gently by default; `kill()` is what a crash is, and `start()` after it is what follows one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.services import die_with_parent, free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+READY_SECONDS = 60
+STOP_SECONDS = 20
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+
+
+class Program:
+    """One server with its children; the same ports and folder through all its starts."""
+
+    def __init__(self, folder: Path, *arguments: str, defaults: bool = False, **environment: str) -> None:
+        """With `defaults` no port is set, and `url` is read from what the program says."""
+        self.folder, self.arguments = folder, arguments
+        self.port, self.media_port = free_port(), free_port(socket.SOCK_DGRAM)
+        self.url = f"http://127.0.0.1:{self.port}"
+        ports = {} if defaults else {"PORT": str(self.port), "MEDIA_PORT": str(self.media_port)}
+        self._is_found_by_words = defaults
+        self.environment = {
+            **ports,
+            "LECTERN_DATA_DIR": str(folder / "var"),
+            "LECTERN_LOG_FORMAT": "json",
+            "LECTERN_LOG_LEVEL": "info",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """The exit status; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    @property
+    def said(self) -> str:
+        """Everything printed for people, over all starts."""
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def logged(self) -> list[dict[str, Any]]:
+        """The log, over all starts; lines that are not ours are left out."""
+        lines = (self.folder / "stderr").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    @property
+    def links(self) -> list[str]:
+        """The one-click links of the last start."""
+        return re.findall(r"http\S+/app/sign-in#\S+", self.said.rpartition("Lectern is ready")[2])
+
+    def launch(self) -> None:
+        """Start without waiting for anything."""
+        with (self.folder / "stdout").open("ab") as out, (self.folder / "stderr").open("ab") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "server", *self.arguments],
+                cwd=ROOT,
+                env={**{k: os.environ[k] for k in KEPT if k in os.environ}, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                preexec_fn=die_with_parent,
+            )
+
+    async def start(self) -> None:
+        """Start and wait until /readyz says so. Raises AssertionError with its last words."""
+        self.launch()
+        deadline = time.monotonic() + READY_SECONDS
+        async with aiohttp.ClientSession() as session:
+            while True:
+                if self._is_found_by_words and (said := re.search(r"Lectern is ready\s+(http\S+)", self.said)):
+                    self.url = said[1]
+                try:
+                    async with session.get(f"{self.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                except aiohttp.ClientError:
+                    pass
+                assert self.status is None, f"it ended with {self.status}: {self._last_words()}"
+                assert time.monotonic() < deadline, f"not ready in {READY_SECONDS} s: {self._last_words()}"
+                await asyncio.sleep(0.05)
+
+    async def ended(self, seconds: float = STOP_SECONDS) -> int:
+        """Wait for its end; returns the status."""
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, seconds)
+
+    async def stop(self) -> int:
+        """SIGTERM, and the status it ends with; it is killed when it does not end."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            return await self.ended()
+        except subprocess.TimeoutExpired:
+            await self.kill()
+            raise AssertionError(f"SIGTERM did not end it in {STOP_SECONDS} s: {self._last_words()}") from None
+
+    async def kill(self) -> None:
+        """kill -9 of the parent process alone."""
+        assert self._process is not None
+        self._process.kill()
+        await self.ended()
+
+    def children(self) -> Sequence[int]:
+        """The process ids of its children."""
+        return children_of(self.pid)
+
+    async def kill_media(self) -> int:
+        """kill -9 of the media worker; returns its process id."""
+        (pid,) = [child for child in self.children() if "signaling.media.worker" in command_of(child)]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def _last_words(self) -> str:
+        return (self.folder / "stderr").read_text()[-3000:] + self.said[-500:]
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids whose parent is `pid` (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process; empty when it is gone."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process still runs (a zombie does not)."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

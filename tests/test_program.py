@@ -1,0 +1,171 @@
+"""The program as its user meets it: started, killed, started again, stopped, refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.program import ROOT, Program, is_alive
+from tests.services import Postgres, free_port
+
+RunProgram = Callable[..., Awaitable[Program]]
+pytestmark = pytest.mark.serial
+
+
+def rows(program: Program) -> dict[str, int]:
+    """How many rows each table of what was seeded has."""
+    tables = ("users", "academy_courses", "enrollments", "live_sessions", "live_session_events", "participations")
+    with closing(sqlite3.connect(program.folder / "var" / "lectern.db")) as connection:
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+
+async def test_the_demo_seeds_once_names_its_links_and_stops_with_0(run_program: RunProgram) -> None:
+    demo = await run_program("demo")
+    seeded = rows(demo)
+    assert seeded["users"] == 3
+    assert seeded["live_sessions"] == 2
+    assert len(demo.links) == 3
+    first_links = demo.links
+    assert await demo.stop() == 0
+    await demo.start()
+    assert rows(demo) == seeded
+    assert not set(demo.links) & set(first_links)
+
+
+async def test_after_kill_9_an_immediate_start_serves_on_the_same_ports_and_leaves_no_older_process(
+    run_program: RunProgram,
+) -> None:
+    demo = await run_program("demo")
+    older = [demo.pid, *demo.children()]
+    assert len(older) >= 2
+    await demo.kill()
+    await demo.start()
+    assert [pid for pid in older if is_alive(pid)] == []
+    assert await demo.stop() == 0
+
+
+async def test_a_killed_media_worker_is_replaced_while_the_server_goes_on(run_program: RunProgram) -> None:
+    demo = await run_program("demo")
+    parent = demo.pid
+    killed = await demo.kill_media()
+    async with asyncio.timeout(10):
+        while not any(line["event"] == "media worker restarted" for line in demo.logged):
+            await asyncio.sleep(0.05)
+    assert demo.pid == parent
+    assert demo.status is None
+    assert not is_alive(killed)
+
+
+async def test_children_end_with_a_stopped_server(run_program: RunProgram) -> None:
+    demo = await run_program("demo")
+    children = demo.children()
+    assert await demo.stop() == 0
+    assert [pid for pid in children if is_alive(pid)] == []
+
+
+async def test_a_second_server_on_the_same_folder_is_refused_in_one_line(run_program: RunProgram) -> None:
+    demo = await run_program("demo")
+    refused = attempt("serve", LECTERN_DATA_DIR=demo.environment["LECTERN_DATA_DIR"])
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert f"process {demo.pid}" in refused.stderr
+
+
+async def test_an_empty_server_prints_a_link_for_its_first_instructor_until_there_is_one(
+    run_program: RunProgram,
+) -> None:
+    program = await run_program("serve")
+    assert "/app/register#" in program.said
+    await program.stop()
+    added = attempt(
+        *("user", "add", "--email", "ana@example.org", "--name", "Ana", "--role", "expert", "--password-stdin"),
+        given="a long enough secret\n",
+        LECTERN_DATA_DIR=program.environment["LECTERN_DATA_DIR"],
+    )
+    assert added.returncode == 0, added.stderr
+    said_before = program.said
+    await program.start()
+    assert "/app/register#" not in program.said.removeprefix(said_before)
+
+
+async def test_it_serves_on_postgresql_once_migrated(
+    run_program: RunProgram, postgres: Postgres, tmp_path: Path
+) -> None:
+    name = postgres.create_empty()
+    environment = {"DATABASE_URL": postgres.url(name), "SECRET_KEY": "a-secret-that-is-long-enough-for-it"}
+    refused = attempt("serve", **environment, LECTERN_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert "python -m server migrate" in refused.stderr
+    assert attempt("migrate", **environment, LECTERN_DATA_DIR=str(tmp_path)).returncode == 0
+    program = await run_program("serve", **environment)
+    assert await program.stop() == 0
+    postgres.drop(name)
+
+
+def test_an_explicit_port_is_tried_for_5_seconds_and_never_moves(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        started = time.monotonic()
+        refused = attempt("demo", PORT=str(port), LECTERN_DATA_DIR=str(tmp_path))
+    assert time.monotonic() - started >= 5
+    assert refused.returncode == 1
+    assert f"PORT {port}" in refused.stderr
+
+
+async def test_a_demo_on_taken_default_ports_takes_free_ones_and_says_so(run_program: RunProgram) -> None:
+    with socket.socket() as taken, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken_udp:
+        for held, port in ((taken, 8080), (taken_udp, 8081)):
+            try:
+                held.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # somebody else has it already, which is as good
+        taken.listen()
+        demo = await run_program("demo", defaults=True)
+        assert "Port 8080 is taken; this is " in demo.said
+        assert "UDP port 8081 is taken" in demo.said
+        assert await demo.stop() == 0
+
+
+def test_the_demo_refuses_to_be_seen_from_other_machines(tmp_path: Path) -> None:
+    refused = attempt("demo", HOST="0.0.0.0", LECTERN_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "HOST" in refused.stderr
+
+
+def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:
+    refused = attempt("serve", PORT="eighty", LECTERN_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Settings: PORT")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_the_doctor_is_content_with_a_fresh_folder(tmp_path: Path) -> None:
+    examined = attempt(
+        "doctor", PORT=str(free_port()), MEDIA_PORT=str(free_port(socket.SOCK_DGRAM)), LECTERN_DATA_DIR=str(tmp_path)
+    )
+    assert examined.returncode == 0, examined.stdout
+    assert "FAIL" not in examined.stdout
+
+
+def attempt(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
