@@ -79,7 +79,7 @@ const Shell = () => {
     <a class="skip visually-hidden button primary" href="#main">Skip to the page</a>
     <${Header} />
     <main id="main" class=${`main page-${page}`} tabindex="-1"><${Page} page=${page} /></main>
-    ${page !== "room" && html`<${Ways} className="ways-low" label="Main, at hand" />`}
+    ${page !== "room" && html`<${Ways} className="ways-low" label="Main, at hand" isShort />`}
     <${ConfirmDialog} />
     <${ConnectionBanner} />
     <${Toasts} />

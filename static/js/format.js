@@ -69,10 +69,10 @@ export const playText = (seconds) => {
 /** How long something takes or took, "45 s", "12 min", "1 h 5 min". @param {number | null | undefined} seconds @returns {string} */
 export const durationText = (seconds) => {
   const whole = Math.max(0, Math.round(seconds ?? 0));
-  if (whole < MINUTE) return `${whole} s`;
+  if (whole < MINUTE) return `${whole}\u00a0s`;
   const minutes = Math.round(whole / MINUTE);
-  if (minutes < 60) return `${minutes} min`;
-  return minutes % 60 === 0 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return `${minutes}\u00a0min`;
+  return minutes % 60 === 0 ? `${Math.floor(minutes / 60)}\u00a0h` : `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
 };
 
 /** A file's size in the units of the upload limits (1 MB = 1,048,576 bytes). @param {number} bytes @param {{locale?: string}} [options] */
@@ -81,7 +81,7 @@ export const sizeText = (bytes, { locale } = {}) => {
   const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const amount = bytes / 1024 ** step;
   const digits = step === 0 || amount >= 100 ? 0 : 1;
-  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(amount)} ${units[step]}`;
+  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(amount)}\u00a0${units[step]}`;
 };
 
 /** @param {number} count @param {string} one @param {string} [many] "1 lesson", "2 lessons" @param {{locale?: string}} [options] */

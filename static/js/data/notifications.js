@@ -30,7 +30,7 @@ export const iconOf = (type) =>
 
 export const loadUnread = async () => {
   const answer = await api.get("/notifications/unread-count").catch(() => null);
-  if (answer) unread.value = answer.unread_count ?? answer.count ?? answer.unread ?? 0;
+  if (answer) unread.value = answer.unread ?? answer.count ?? 0;
 };
 
 /** @param {Notification} notification */

@@ -7,22 +7,22 @@ import { route } from "../router.js";
 import { AccountMenu } from "./account_menu.js";
 import { Icon } from "./icon.js";
 
-/** @typedef {{href: string, word: string, icon: string, pages: string[]}} Way */
+/** @typedef {{href: string, word: string, short: string, icon: string, pages: string[]}} Way */
 
 /** @returns {Way[]} */
 const ways = () => [
-  { href: "/app/courses", word: "My courses", icon: "book", pages: ["courses", "course", "course_new", "player"] },
-  { href: "/app/sessions", word: "Live sessions", icon: "live", pages: ["sessions", "attendance"] },
-  ...(session.value?.role === "student" ? [] : [{ href: "/app/manage", word: "Manage sessions", icon: "calendar", pages: ["manage"] }]),
-  { href: "/app/catalog", word: "Catalog", icon: "compass", pages: ["catalog"] },
+  { href: "/app/courses", word: "My courses", short: "Courses", icon: "book", pages: ["courses", "course", "course_new", "player"] },
+  { href: "/app/sessions", word: "Live sessions", short: "Live", icon: "live", pages: ["sessions", "attendance"] },
+  ...(session.value?.role === "student" ? [] : [{ href: "/app/manage", word: "Manage sessions", short: "Manage", icon: "calendar", pages: ["manage"] }]),
+  { href: "/app/catalog", word: "Catalog", short: "Catalog", icon: "compass", pages: ["catalog"] },
 ];
 
-/** @param {{className: string, label: string}} props */
-export const Ways = ({ className, label }) => html`
+/** @param {{className: string, label: string, isShort?: boolean}} props */
+export const Ways = ({ className, label, isShort = false }) => html`
   <nav class=${className} aria-label=${label}>
-    ${ways().map(({ href, word, icon, pages }) => html`
+    ${ways().map(({ href, word, short, icon, pages }) => html`
       <a href=${href} key=${href} aria-current=${pages.includes(route.value.page) ? "page" : undefined}>
-        <${Icon} name=${icon} /><span>${word}</span>
+        <${Icon} name=${icon} /><span>${isShort ? short : word}</span>
       </a>`)}
   </nav>
 `;

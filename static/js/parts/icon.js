@@ -42,5 +42,5 @@ const DRAWINGS = {
 
 /** @param {{name: string}} props */
 export const Icon = ({ name }) => html`
-  <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${DRAWINGS[name] ?? DRAWINGS.more} /></svg>
+  <svg class=${name === "more" ? "icon dots" : "icon"} viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${DRAWINGS[name] ?? DRAWINGS.more} /></svg>
 `;

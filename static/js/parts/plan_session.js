@@ -41,8 +41,8 @@ export const PlanSession = ({ course }) => {
         <${Field} label="Starts" name="scheduled_at" type="datetime-local" required value=${boxValue(suggestion())} min=${boxValue(new Date())} hint=${`Your time, ${zone}`} error=${error} />
         <${Field} label="Takes about" name="duration_minutes" required options=${LENGTHS} value="60" error=${error} />
       </div>
-      <${Field} label="Anything students should know" name="description" lines=${2} maxlength="10000" error=${error} />
-      <div class="row"><button class="button primary" aria-disabled=${busy}>${busy ? "Planning…" : "Schedule"}</button></div>
+      <div class="row"><button class="button primary" aria-disabled=${busy}>${busy ? "Planning…" : "Schedule"}</button><p class="muted small">Everybody enrolled is told.</p></div>
+      <details><summary>Add a note</summary><${Field} label="Anything students should know" name="description" lines=${3} maxlength="10000" error=${error} /></details>
     </form>
   `;
 };

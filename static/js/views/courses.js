@@ -7,22 +7,19 @@ import { useResource } from "../data/resource.js";
 import { CourseCard } from "../parts/course_card.js";
 import { Icon } from "../parts/icon.js";
 import { SessionRow } from "../parts/session_row.js";
-import { Empty, Shown } from "../parts/states.js";
+import { Empty, Failed, Loading, Shown } from "../parts/states.js";
 import { setTitle } from "../router.js";
 
-/** What is live, and the next two to come; one line high while it is being asked for. */
-const Now = () => {
-  const mine = useResource(MY_SESSIONS);
-  if (mine.status === "failed") return null;
-  if (mine.value === undefined) return html`<div class="skeleton row" aria-hidden="true"></div>`;
+/** What is live, and the next two or three to come. @param {{mine: any}} props */
+const Now = ({ mine }) => {
+  if (mine.value === undefined) return html`<${Failed} error=${mine.error} what="What is on" retry=${() => mine.resource?.retry()} />`;
   const shown = inOrder(mine.value).filter(({ status, scheduled_at: at }) => status === "live" || (status === "scheduled" && at)).slice(0, 3);
   if (shown.length === 0) return html`<p class="quiet-line"><${Icon} name="calendar" />Nothing is live or planned. You will be told here the moment a class starts.</p>`;
   return html`<ul class="list">${shown.map((each) => html`<${SessionRow} session=${each} key=${each.id} />`)}</ul>`;
 };
 
-const Taught = () => {
-  const taught = useResource(TAUGHT);
-  return html`
+/** @param {{taught: any}} props */
+const Taught = ({ taught }) => html`
     <section class="stack" aria-labelledby="taught">
       <div class="row apart"><h2 id="taught">Teaching</h2><a class="button compact" href="/app/courses/new"><${Icon} name="plus" />New course</a></div>
       <${Shown} of=${taught} what="Your courses" kind="card" rows=${3}>${(/** @type {any[]} */ list) => list.length
@@ -30,12 +27,10 @@ const Taught = () => {
         : html`<${Empty} icon="book" title="You teach no course yet"><p class="muted">A course holds lessons, live sessions and the people who may see them.</p><p><a class="button primary" href="/app/courses/new">Create a course</a></p><//>`}
       <//>
     </section>
-  `;
-};
+`;
 
-/** @param {{isTeacher: boolean}} props */
-const Studied = ({ isTeacher }) => {
-  const studied = useResource(MINE);
+/** @param {{studied: any, isTeacher: boolean}} props */
+const Studied = ({ studied, isTeacher }) => {
   if (isTeacher && !studied.value?.length) return null; // most instructors study nothing here; no empty box for them
   return html`
     <section class="stack" aria-labelledby="studied">
@@ -52,6 +47,10 @@ export const CoursesView = () => {
   useEffect(() => setTitle("My courses"), []);
   const me = session.value;
   const isTeacher = me !== null && me.role !== "student";
+  const [mine, studied] = [useResource(MY_SESSIONS), useResource(MINE)];
+  const taught = useResource(isTeacher ? TAUGHT : null);
+  // How high the first part is decides where the others stand: they wait for it, so that nothing jumps.
+  const isKnown = mine.status !== "loading" || mine.value !== undefined;
   return html`
     <div class="stack loose">
       <div class="page-head">
@@ -60,12 +59,13 @@ export const CoursesView = () => {
           ? html`<a class="button primary" href="/app/manage"><${Icon} name="live" />Go live or plan</a>`
           : html`<a class="button" href="/app/catalog"><${Icon} name="compass" />Find a course</a>`}
       </div>
-      <section class="stack" aria-labelledby="now">
-        <div class="row apart"><h2 id="now">Now and next</h2><a class="button compact quiet" href="/app/sessions">All live sessions</a></div>
-        <${Now} />
-      </section>
-      ${isTeacher && html`<${Taught} />`}
-      <${Studied} isTeacher=${isTeacher} />
+      ${!isKnown ? html`<${Loading} rows=${5} />` : html`
+        <section class="stack" aria-labelledby="now">
+          <div class="row apart"><h2 id="now">Now and next</h2><a class="button compact quiet" href="/app/sessions">All live sessions</a></div>
+          <${Now} mine=${mine} />
+        </section>
+        ${isTeacher && html`<${Taught} taught=${taught} />`}
+        <${Studied} studied=${studied} isTeacher=${isTeacher} />`}
     </div>
   `;
 };
