@@ -92,7 +92,7 @@ def build(
     metrics, readiness = Metrics(), Readiness(media_needed=media_address is not None)
     database = Database.open(settings.database_url, publisher=told, clock=clock)
     accounts = Accounts.of(settings, database)
-    gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock)
+    gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess)
     library = Library.of(settings, database)
     told.listeners += [accounts.authenticate, library.gate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import insert
@@ -41,15 +42,27 @@ class NotJoined(Conflict):
     code, sentence = "not_joined", "Join the class first."
 
 
+class WrongInviteCode(Missing):
+    """The same answer as for a class that does not exist; it counts like a wrong password."""
+
+    sentence = "There is no such class, or you are not in its course."
+
+
+class Guess(Protocol):
+    """Around anything that may be guessed: limits failures by account and address. Raises RateLimited."""
+
+    def __call__(self, account: str, address: str, wrong: type[LecternError]) -> AbstractAsyncContextManager[None]: ...
+
+
 class Doorway:
     """Joining, leaving, catching up."""
 
     def __init__(
         self, settings: Settings, database: Database, live: LiveServer, registry: Registry, writer: Writer,
-        presence: Presence,
+        presence: Presence, guess: Guess,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._live = settings, database, live
-        self._registry, self._writer, self._presence = registry, writer, presence
+        self._registry, self._writer, self._presence, self._guess = registry, writer, presence, guess
 
     async def join(
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
@@ -124,9 +137,11 @@ class Doorway:
         async with self._database.read() as read:
             row, role = await live_sessions.membership(read, client.actor.id, live_session_id)
         if role is None and row.course_id is None and row.invite_code and invite_code:
-            if hmac.compare_digest(row.invite_code.encode(), invite_code.encode()):
-                await self._admit_guest(client, live_session_id)
-                role = Role.GUEST
+            async with self._guess(f"person {client.actor.id}", client.connection.remote_address, WrongInviteCode):
+                if not hmac.compare_digest(row.invite_code.encode(), invite_code.encode()):
+                    raise WrongInviteCode()
+            await self._admit_guest(client, live_session_id)
+            role = Role.GUEST
         if role is None:
             raise Missing("There is no such class, or you are not in its course.")
         return row, role
@@ -161,9 +176,7 @@ class Doorway:
             raise
         return {**page, "you": self._you(client, place), "roster": self._roster(row.id, members), "ice_servers": []}
 
-    async def _page(
-        self, client: Client, live_session_id: int, place: Place, after: After | None
-    ) -> dict[str, Any]:
+    async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""
         self._set_phase(client, live_session_id, place, Phase.CATCHING_UP)
         entry = await self._registry.entry(live_session_id)
@@ -256,4 +269,3 @@ def _bounded(events: Sequence[TimelineEvent]) -> list[dict[str, Any]]:
             break
         shown.append(line)
     return shown
-

@@ -20,7 +20,7 @@ from server.ports import Clock
 from server.settings import Settings
 from signaling.announcer import Announcer, Errands
 from signaling.client import live_room
-from signaling.doorway import Doorway
+from signaling.doorway import Doorway, Guess
 from signaling.handshake import Handshake
 from signaling.live_namespace import LiveNamespace
 from signaling.media.client import MediaClient
@@ -48,6 +48,7 @@ class Gateway:
         metrics: Metrics,
         readiness: Readiness,
         clock: Clock,
+        guess: Guess,
     ) -> None:
         self._settings, self._database, self._readiness = settings, database, readiness
         held = timedelta(seconds=settings.seat_seconds)
@@ -60,7 +61,7 @@ class Gateway:
         self._writer = Writer(self.timeline, metrics)
         self.presence = Presence(database, self.live)
         self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
-        self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence)
+        self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence, guess)
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
         self._namespace.use(handshake, self._doorway, self._writer, self.presence, self.media)

@@ -77,8 +77,8 @@ class Handshake:
                 studied = select(Enrollment.course_id).where(
                     Enrollment.user_id == actor.id, Enrollment.status == "active"
                 )
-                client.courses = {c: Role.STUDENT for c in await read.scalars(studied)}
-                client.courses.update({c: Role.INSTRUCTOR for c in await read.scalars(taught)})
+                client.courses = dict.fromkeys(await read.scalars(studied), Role.STUDENT)
+                client.courses.update(dict.fromkeys(await read.scalars(taught), Role.INSTRUCTOR))
                 missed = await notifications.missed(read, actor.id, after)
             for course_id, role in client.courses.items():
                 self.live.enter(connection, course_room(course_id, role))

@@ -48,16 +48,12 @@ class LiveNamespace:
 
     events = frozenset(WISHES)
 
-    def __init__(
-        self, settings: Settings, database: Database, metrics: Metrics, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._settings, self._database, self._metrics, self._clock = settings, database, metrics, clock
         self._chat: dict[tuple[int, int], Bucket] = {}
         self._handlers: dict[str, Callable[[Client, Any], Awaitable[Mapping[str, Any]]]] = {}
 
-    def use(
-        self, handshake: Handshake, doorway: Doorway, writer: Writer, presence: Presence, media: MediaDesk
-    ) -> None:
+    def use(self, handshake: Handshake, doorway: Doorway, writer: Writer, presence: Presence, media: MediaDesk) -> None:
         """The parts that need the server this namespace is served by; called once, before the first connection."""
         self._handshake, self._doorway, self._writer = handshake, doorway, writer
         self._presence, self._media = presence, media
@@ -151,9 +147,7 @@ class LiveNamespace:
 
     async def _is_repeat(self, client: Client, wish: Durable) -> bool:
         async with self._database.read() as read:
-            stored = await timeline_log.answer_to(
-                read, wish.live_session_id, client.actor.id, str(wish.client_id)
-            )
+            stored = await timeline_log.answer_to(read, wish.live_session_id, client.actor.id, str(wish.client_id))
         return stored is not None
 
     def _inside(self, client: Client, live_session_id: int) -> Place:

@@ -7,12 +7,12 @@ silent in the server whatever the browser goes on sending. No type of the media 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import structlog
 
-from server.db.database import Database
 from server.errors import Away, Conflict, Invalid, LecternError, MediaAway
 from server.http.keys import Readiness
 from server.metrics import Metrics
@@ -86,7 +86,7 @@ class MediaDesk:
         self._permit(room)
         self._keep(client, wish.live_session_id)
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
-        async with _translated():
+        with _translated():
             sdp = await media.publish(wish.live_session_id, client.connection.id, client.actor.id, wish.sdp, tracks)
         await self._writer.act(wish.live_session_id, PublishTracks(client.actor.id, sources), actor_id=client.actor.id)
         return {"sdp": sdp}
@@ -95,7 +95,7 @@ class MediaDesk:
         self._room(client, wish.live_session_id)
         sources = tuple(dict.fromkeys(wish.sources))
         if self.is_up:
-            async with _translated():
+            with _translated():
                 await self._worker().unpublish(
                     wish.live_session_id, client.connection.id, client.actor.id, list(sources)
                 )
@@ -108,14 +108,14 @@ class MediaDesk:
         media = self._worker()
         self._permit(room)
         self._keep(client, wish.live_session_id)
-        async with _translated():
+        with _translated():
             offer = await media.subscribe(wish.live_session_id, client.connection.id, client.actor.id)
         return {"revision": offer.revision, "sdp": offer.sdp, "bindings": offer.bindings}
 
     async def answer(self, client: Client, wish: protocol.MediaAnswer) -> Mapping[str, Any]:
         self._check_sdp(wish.sdp)
         self._room(client, wish.live_session_id)
-        async with _translated():
+        with _translated():
             await self._worker().answer(wish.live_session_id, client.connection.id, wish.revision, wish.sdp)
         return {}
 
@@ -126,9 +126,9 @@ class MediaDesk:
             if wish.sdp is None:
                 raise Invalid(errors=[{"pointer": "/sdp", "detail": "is needed to restart the sending side"}])
             self._check_sdp(wish.sdp)
-            async with _translated():
+            with _translated():
                 return {"sdp": await media.restart_publish(wish.live_session_id, peer, wish.sdp)}
-        async with _translated():
+        with _translated():
             offer = await media.restart_subscribe(wish.live_session_id, peer)
         return {"revision": offer.revision, "sdp": offer.sdp, "bindings": offer.bindings}
 
@@ -247,16 +247,14 @@ class MediaDesk:
             client.connection.emit(event, {"live_session_id": room, **payload})
 
 
-class _translated:
+@contextmanager
+def _translated() -> Iterator[None]:
     """The worker's refusals in the product's words."""
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, WorkerAway):
-            raise MediaAway() from error
-        if isinstance(error, BadSdp):
-            raise SdpInvalid(error.detail) from error
-        if isinstance(error, MediaError):
-            raise MediaRefused(error.detail) from error
+    try:
+        yield
+    except WorkerAway as error:
+        raise MediaAway() from error
+    except BadSdp as error:
+        raise SdpInvalid(error.detail) from error
+    except MediaError as error:
+        raise MediaRefused(error.detail) from error

@@ -23,9 +23,9 @@ from server.live_sessions.rules import InvalidStatus as CannotCancel
 from server.live_sessions.tables import LiveSession, Participation
 from signaling.rooms import effects
 from signaling.rooms import log as timeline_log
+from signaling.rooms.evolve import evolve
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import Enter, Leave, Vacate, decide
-from signaling.rooms.evolve import evolve
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)

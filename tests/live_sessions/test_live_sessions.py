@@ -86,30 +86,29 @@ async def test_who_may_create_a_class(api: People, world: World) -> None:
     assert (await api("ana").post("/live-sessions", {**body, "course_id": draft.id})).status == 201
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"title": "  "},
-        {"title": "x" * 201},
-        {"title": "nul \x00"},
-        {"title": "half \ud800 a pair"},
-        {"title": "x", "scheduled_at": "tomorrow"},
-        {"title": "x", "scheduled_at": 1790000000},
-        {"title": "x", "scheduled_at": "2031-01-01T09:00:00"},
-        {"title": "x", "scheduled_at": "2001-01-01T09:00:00Z"},
-        {"title": "x", "scheduled_at": "9999-12-31T23:59:59-14:00"},
-        {"title": "x", "duration_minutes": -1},
-        {"title": "x", "max_participants": 10**30},
-        {"title": "x", "course_id": 2**63},
-        {"title": "x", "course_id": "one"},
-    ],
-    ids=str,
-)
-async def test_bad_values_are_named_and_leave_nothing(api: People, world: World, body: dict[str, Any]) -> None:
-    answer = await api("ana").post("/live-sessions", body)
-    assert (answer.status, answer.code) == (400, "invalid")
-    assert answer.json["errors"][0]["pointer"].startswith("/")
+BAD_VALUES: list[dict[str, Any]] = [
+    {},
+    {"title": "  "},
+    {"title": "x" * 201},
+    {"title": "nul \x00"},
+    {"title": "half \ud800 a pair"},
+    {"title": "x", "scheduled_at": "tomorrow"},
+    {"title": "x", "scheduled_at": 1790000000},
+    {"title": "x", "scheduled_at": "2031-01-01T09:00:00"},
+    {"title": "x", "scheduled_at": "2001-01-01T09:00:00Z"},
+    {"title": "x", "scheduled_at": "9999-12-31T23:59:59-14:00"},
+    {"title": "x", "duration_minutes": -1},
+    {"title": "x", "max_participants": 10**30},
+    {"title": "x", "course_id": 2**63},
+    {"title": "x", "course_id": "one"},
+]
+
+
+async def test_bad_values_are_named_and_leave_nothing(api: People, world: World) -> None:
+    for body in BAD_VALUES:
+        answer = await api("ana").post("/live-sessions", body)
+        assert (answer.status, answer.code) == (400, "invalid"), body
+        assert answer.json["errors"][0]["pointer"].startswith("/")
     async with world.database.read() as read:
         assert list(await read.scalars(select(LiveSession.id))) == []
 

@@ -6,7 +6,7 @@ import uuid
 
 from sqlalchemy import select
 
-from server.live_sessions.tables import Participation
+from server.live_sessions.tables import LiveSession, Participation
 from tests.factories import World
 from tests.signaling.conftest import Connect
 
@@ -153,3 +153,19 @@ async def test_strangers_learn_nothing_and_members_learn_why_not(tab: Connect, w
     assert (await bo.wish("chat_send", live_session_id=room, text="no id"))["error"]["code"] == "invalid"
     assert (await bo.wish("chat_explode", live_session_id=room))["error"]["code"] == "unknown_event"
     assert (await bo.wish("disconnect", live_session_id=room))["error"]["code"] == "unknown_event"
+
+
+async def test_a_class_without_a_course_lets_in_who_has_its_code(tab: Connect, world: World) -> None:
+    made = await world.live_session()
+    async with world.database.work() as work:
+        row = await work.get(LiveSession, made.id)
+        assert row is not None
+        row.course_id, row.invite_code = None, "the-code-of-this-class"
+    eve, dan = await tab("eve"), await tab("dan")
+    assert (await eve.wish("join", live_session_id=row.id))["error"]["code"] == "not_found"
+    joined = await eve.wish("join", live_session_id=row.id, invite_code="the-code-of-this-class")
+    assert (joined["ok"], joined["you"]["role"]) == (True, "guest")
+    codes = [
+        (await dan.wish("join", live_session_id=row.id, invite_code=f"guess {n}"))["error"]["code"] for n in range(6)
+    ]
+    assert codes == ["not_found"] * 5 + ["rate_limited"]
