@@ -49,7 +49,7 @@ async def present(read: Reading, live_session_id: int) -> dict[int, datetime]:
     query = select(Participation.user_id, Participation.joined_at).where(
         Participation.live_session_id == live_session_id, Participation.left_at.is_(None)
     )
-    return dict((await read.execute(query)).tuples().all())
+    return dict((await read.execute(query)).all())
 
 
 async def attendance(read: Reading, row: LiveSession) -> list[AttendanceShown]:

@@ -220,9 +220,9 @@ async def shown_many(
     ids = [row.id for row in rows]
     courses = {row.course_id for row in rows if row.course_id is not None}
     hosts = {row.host_id for row in rows}
-    names = dict((await read.execute(select(User.id, User.name).where(User.id.in_(hosts)))).tuples().all())
+    names = dict((await read.execute(select(User.id, User.name).where(User.id.in_(hosts)))).all())
     named = select(Course.id, Course.title).where(Course.id.in_(courses))
-    titles = dict((await read.execute(named)).tuples().all())
+    titles = dict((await read.execute(named)).all())
     people = func.count(func.distinct(Participation.user_id))
     inside = func.count(func.distinct(case((Participation.left_at.is_(None), Participation.user_id))))
     counts = {
@@ -235,9 +235,9 @@ async def shown_many(
     }
     active = and_(Enrollment.course_id.in_(courses), Enrollment.status == "active")
     enrolled = dict(
-        (await read.execute(select(Enrollment.course_id, func.count()).where(active).group_by(Enrollment.course_id)))
-        .tuples()
-        .all()
+        (
+            await read.execute(select(Enrollment.course_id, func.count()).where(active).group_by(Enrollment.course_id))
+        ).all()
     )
     guests = dict(
         (
@@ -246,9 +246,7 @@ async def shown_many(
                 .where(LiveSessionGuest.live_session_id.in_(ids))
                 .group_by(LiveSessionGuest.live_session_id)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     result = []
     for row in rows:
