@@ -28,7 +28,7 @@ class Sender:
     def __init__(self, storage: Storage, files: Files, gate: Gate, *, is_cross_origin: bool) -> None:
         self._storage, self._files, self._gate = storage, files, gate
         self._policy = "cross-origin" if is_cross_origin else "same-origin"
-        self._streams: dict[web.Request, Asked] = {}
+        self._streams: dict[int, tuple[web.Request, Asked]] = {}  # by identity: a request is a mapping and has no hash
         self._watching: asyncio.Task[None] | None = None
 
     async def send(self, request: web.Request, asked: Asked) -> web.StreamResponse:
@@ -48,7 +48,7 @@ class Sender:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        for request in list(self._streams):
+        for request, _ in list(self._streams.values()):
             _cut(request)
 
     async def _answer(self, request: web.Request, asked: Asked, admitted: Pass, file: OpenFile) -> web.StreamResponse:
@@ -102,13 +102,13 @@ class Sender:
 
     @contextmanager
     def _watched(self, request: web.Request, asked: Asked) -> Iterator[None]:
-        self._streams[request] = asked
+        self._streams[id(request)] = (request, asked)
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())
         try:
             yield
         finally:
-            del self._streams[request]
+            del self._streams[id(request)]
 
     async def _watch(self) -> None:
         """While anything is sent, ask again about everyone it is sent to; ends by itself."""
@@ -120,11 +120,11 @@ class Sender:
             except TimeoutError:
                 pass
             try:
-                answers = await self._gate.ask(set(self._streams.values()))
+                answers = await self._gate.ask({asked for _, asked in self._streams.values()})
             except LecternError as error:
                 log.warning("streams go on unchecked", code=error.code)
                 continue
-            for request, asked in list(self._streams.items()):
+            for request, asked in list(self._streams.values()):
                 if isinstance(answers.get(asked), LecternError):
                     _cut(request)
 
