@@ -64,7 +64,7 @@ async def look(read: Reading, actor: Actor, content_id: int) -> Seen:
     row = (await read.execute(seen_by(actor.id).where(Content.id == content_id))).one_or_none()
     if row is None:
         raise Missing()
-    content, course, enrollment = row.tuple()
+    content, course, enrollment = row
     return Seen(content, course, viewer_of(course, enrollment, actor.id))
 
 
