@@ -95,8 +95,11 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def media_host(settings: Settings) -> str:
-    """Where the media worker binds: loopback when we serve loopback, else every address."""
-    if is_loopback(settings.host):
+    """Where the media worker binds: loopback when only this machine is served, else every address.
+
+    Behind a proxy HOST is loopback and PUBLIC_ADDRESS is not: media does not pass the proxy.
+    """
+    if is_loopback(settings.host) and all(is_loopback(address) for address in configured_addresses(settings)):
         return "127.0.0.1"
     return "::" if ":" in settings.host else "0.0.0.0"
 
