@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from server.access import Action
+from server.content import pictures
 from server.content.links import links_of
+from server.content.wiring import LIBRARY
 from server.courses import catalog, enrollments, service, showing
 from server.courses.doors import course_door
 from server.courses.rules import EnrollmentRevoked, OwnCourse
@@ -16,7 +18,15 @@ from server.courses.schemas import (
     EnrollmentShown,
     NewCourse,
 )
-from server.errors import NotCourseInstructor, PreconditionFailed
+from server.errors import (
+    ContentMismatch,
+    Malformed,
+    NoRoom,
+    NotCourseInstructor,
+    PreconditionFailed,
+    TooLarge,
+    TypeNotAllowed,
+)
 from server.http.keys import ACTOR, DATABASE, ROOMS
 from server.http.paging import Paged, cut, page_of
 from server.http.routes import Request, Routes, Who, path_id
@@ -92,6 +102,28 @@ async def archive(request: Request) -> None:
             path_id(request, "course_id"),
             lambda course: showing.require_unedited(request, course),
         )
+
+
+@route.put(
+    "/courses/{course_id}/thumbnail",
+    door=course_door(Action.COURSE_EDIT),
+    answers=CourseShown,
+    consumes="multipart/form-data",
+    refuses=(NotCourseInstructor, Malformed, TooLarge, TypeNotAllowed, ContentMismatch, NoRoom),
+)
+async def put_thumbnail(request: Request) -> CourseShown:
+    """Show another picture: `file` is a JPEG, PNG, GIF or WebP of at most 5 MB, made anew."""
+    course_id, library = path_id(request, "course_id"), request.app[LIBRARY]
+    key = await pictures.receive(request, library.intake, "courses")
+    try:
+        async with request.app[DATABASE].work() as work:
+            _, old = await service.set_thumbnail(work, request[ACTOR], course_id, key)
+    except BaseException:
+        await library.disk.run(library.storage.delete, key)
+        raise
+    if old is not None:
+        await library.disk.run(library.storage.delete, old)
+    return await _shown(request, course_id)
 
 
 @route.post(
