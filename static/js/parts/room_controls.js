@@ -37,7 +37,8 @@ const Screen = ({ classroom }) => {
   const { capture } = classroom.devices;
   const isOn = classroom.media.value.capture.screen;
   const act = () => (isOn ? capture.closeScreen() : capture.openScreen());
-  return html`<${Control} icon=${isOn ? "stop" : "screen"} word=${isOn ? "Stop sharing" : "Share"} isOn=${isOn} label="Share your screen" act=${act} />`;
+  return html`<${Control} icon=${isOn ? "stop" : "screen"} word=${isOn ? "Stop sharing" : "Share"} isOn=${isOn} label="Share your screen" act=${act}
+    className="is-wide-only" />`;
 };
 
 /** @param {Props} props */
