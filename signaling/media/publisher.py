@@ -48,6 +48,7 @@ class Publisher:
         self.sources: dict[str, Source] = {}  # by mid
         self._lines: dict[str, sdp.MediaLine] = {}
         self._by_ssrc: dict[int, tuple[Source, bool]] = {}  # (source, is it the retransmission stream)
+        self._origin = ""
         self._clock_offset: float | None = None
         self._clock_at = time.monotonic()
         self._flows, self._ended = flows, ended
@@ -59,7 +60,7 @@ class Publisher:
 
     def is_for(self, offer: sdp.Description) -> bool:
         """Does this offer come from the connection this publisher already has?"""
-        return not self.link.closed and self.link.fingerprints == offer.fingerprints
+        return not self.link.closed and (self.link.fingerprints, self._origin) == (offer.fingerprints, offer.origin)
 
     def answer(self, offer: sdp.Description, tracks: Sequence[Track]) -> str:
         """Take an offer: the first, one with other tracks, or one with new ICE credentials. Returns our answer; raises
@@ -73,7 +74,7 @@ class Publisher:
             )
         if self.link.remote_ufrag and self.link.remote_ufrag != offer.ufrag:
             self.link.restart()
-        self.link.remote_ufrag = offer.ufrag
+        self.link.remote_ufrag, self._origin = offer.ufrag, offer.origin
         self._take(lines, chosen, tracks)
         self.link.versions += 1
         self.link.start(offer.fingerprints, server=True)

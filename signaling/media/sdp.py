@@ -62,7 +62,13 @@ class MediaLine:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A browser's offer or answer, as far as it concerns us. `setup` is the DTLS role: active, passive or actpass."""
+    """A browser's offer or answer, as far as it concerns us.
+
+    `origin` stays the same for all descriptions of one connection (RFC 9429, section 5.2.1); `setup` is the DTLS role:
+    active, passive or actpass.
+    """
+
+    origin: str
 
     ufrag: str
     fingerprints: tuple[Fingerprint, ...]
@@ -146,7 +152,8 @@ def _with_transport(parsed: Any, media: tuple[MediaLine, ...]) -> Description:
     fingerprints = tuple(Fingerprint(f.algorithm, f.value) for f in first.dtls.fingerprints)
     if not any(f.algorithm.lower() in dtls.FINGERPRINT_ALGORITHMS for f in fingerprints):
         raise SdpInvalid("The session description has no certificate fingerprint we can check.")
-    return Description(ufrag, fingerprints, dtls.sdp.DTLS_ROLE_SETUP[first.dtls.role], media)
+    origin = " ".join((parsed.origin or "").split()[:2])
+    return Description(origin, ufrag, fingerprints, dtls.sdp.DTLS_ROLE_SETUP[first.dtls.role], media)
 
 
 # --- Which codec a publisher uses -----------------------------------------------------------------

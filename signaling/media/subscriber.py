@@ -38,12 +38,12 @@ class Subscriber:
         self.peer, self.user = peer, user
         self.link = Link(host, self)
         self.seats: Holders = NOBODY
-        self.bindings: dict[str, Binding | None] = {}
         self.revision = 0
         self.remb: int | None = None  # what the browser says it can take, bits per second
         self._offered = 0  # the revision of the last offer, the only one that may be answered
         self._ended = ended
         self.outs = {line.mid: Out(self.link, line) for line in _pool_lines()}
+        self.bindings: dict[str, Binding | None] = dict.fromkeys(self.outs)
         self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
         self._after: dict[str, int] = {}
 

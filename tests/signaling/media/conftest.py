@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,47 +60,46 @@ class Told:
 
 @dataclass
 class Worker:
-    """A running worker process."""
+    """A running worker process; its ready line said the rest."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[str]
     control: str
     udp_port: int
     incarnation: str
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """As `kill -9` does."""
         self.process.kill()
-        await self.process.wait()
+        self.process.wait(10)
 
-    async def stop(self) -> int:
-        """Close its supervisor's pipe and wait for its end."""
+    def stop(self) -> int:
+        """Close its supervisor's pipe and wait for its end; the exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return await asyncio.wait_for(self.process.wait(), 10)
+        return self.process.wait(10)
 
 
-async def start_worker(control: str, *options: str, port: int = 0, secret: str | None = None) -> Worker:
-    """Start a worker on a free UDP port of loopback."""
+def start_worker(control: str, *options: str, port: int = 0, secret: str | None = None) -> Worker:
+    """Start a worker on a free UDP port of loopback and wait for its ready line."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if secret is not None:
         environment["LECTERN_MEDIA_SECRET"] = secret
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "signaling.media.worker", "--control", control, "--udp-port", str(port), *options,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment, cwd=ROOT,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "signaling.media.worker", "--control", control, "--udp-port", str(port), *options]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    )
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 20)
-    ready = json.loads(line)
+    ready = json.loads(process.stdout.readline())
     return Worker(process, ready["control"], ready["udp_port"], ready["incarnation"])
 
 
-@pytest.fixture
-async def worker(tmp_path: Path) -> AsyncIterator[Worker]:
-    """One worker on a Unix socket, allowed to lose packets on purpose."""
-    running = await start_worker(f"unix:{tmp_path}/media.sock", "--allow-test-loss")
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One worker for the tests of a file, on a Unix socket, allowed to lose packets on purpose."""
+    running = start_worker(f"unix:{tmp_path_factory.mktemp('media')}/media.sock", "--allow-test-loss")
     yield running
-    if running.process.returncode is None:
-        assert await running.stop() == 0
+    assert running.process.poll() is None, "the worker ended by itself"
+    assert running.stop() == 0
 
 
 Connect = Callable[[], Awaitable[tuple[MediaClient, Told]]]

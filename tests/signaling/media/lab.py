@@ -93,7 +93,7 @@ async def open_lab(client: MediaClient, room: int) -> AsyncIterator[Lab]:
             )
             try:
                 page = await browser.new_page()
-                html = Path(__file__).with_name("lab.html").read_text()  # noqa: ASYNC240
+                html = Path(__file__).with_name("lab.html").read_text()
                 await page.route(PAGE, lambda route: route.fulfill(body=html, content_type="text/html"))
                 await page.expose_function("serverPublish", publish)
                 await page.expose_function("serverSubscribe", subscribe)

@@ -88,7 +88,11 @@ class Wire(asyncio.DatagramProtocol):
         self.on_rtp: Callable[[Received], None] = lambda packet: None
         self.on_rtcp: Callable[[list[Any]], None] = lambda packets: None
         self.checks_answered = 0
-        self.handshake = Handshake(CERTIFICATE, self.send, self._changed)
+        self.is_deaf = False  # media is dropped before it is read, as a network would
+        self.missed = 0
+        self._early: list[bytes] = []
+        self.sent_handshake = 0
+        self.handshake = Handshake(CERTIFICATE, self._send_handshake, self._changed)
         self._checking: asyncio.Task[None] | None = None
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -97,7 +101,11 @@ class Wire(asyncio.DatagramProtocol):
             self.checks_answered += 1
         elif data[0] < 64:
             self.handshake.feed(data)
-        elif self.handshake.rx is not None:
+        elif self.is_deaf and not 192 <= data[1] <= 223:
+            self.missed += 1
+        elif self.handshake.rx is None:
+            self._early.append(data)  # media is right behind the handshake's last flight, which a task works through
+        else:
             IN_VIEW[: len(data)] = data
             LENGTH[0] = len(data)
             if 192 <= data[1] <= 223:
@@ -110,6 +118,10 @@ class Wire(asyncio.DatagramProtocol):
         """Raw, to the worker."""
         if self.transport is not None and self.remote is not None:
             self.transport.sendto(data, self.remote.address)
+
+    def _send_handshake(self, data: bytes) -> None:
+        self.sent_handshake += 1
+        self.send(data)
 
     def send_rtp(self, packet: bytes) -> None:
         """Protected."""
@@ -185,6 +197,8 @@ class Wire(asyncio.DatagramProtocol):
         self.state = state
         if state == "connected":
             self.up.set()
+            for data in self._early:
+                self.datagram_received(data, None)
 
     async def _check_often(self) -> None:
         while True:
@@ -215,6 +229,7 @@ class PublishingPeer:
     def __init__(self, user: int, sources: tuple[str, ...] = ("microphone", "camera"), name: str | None = None) -> None:
         self.user, self.sources, self.name = user, sources, name or f"publisher-{user}"
         self.wire = Wire()
+        self.session = secrets.randbits(50)
         self.mids = {source: str(index) for index, source in enumerate(sources)}
         self.ssrcs = {source: secrets.randbits(31) for source in sources}
         self.seqs = {source: secrets.randbits(15) for source in sources}
@@ -231,7 +246,8 @@ class PublishingPeer:
 
     def offer(self) -> str:
         """What its browser would say."""
-        out = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {' '.join(self.mids.values())}"]
+        out = ["v=0", f"o=- {self.session} 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
+        out += [f"a=group:BUNDLE {' '.join(self.mids.values())}"]
         for source, mid in self.mids.items():
             kind, payload_type, rtx = LINE[source]
             types = f"{payload_type} {rtx}" if rtx else f"{payload_type}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -91,10 +92,10 @@ async def heard(lab: Lab, name: str, *mids: str) -> None:
 
 
 def video_out(measured: dict) -> int:
-    return next(out["framesSent"] for out in measured["out"].values() if out["kind"] == "video")
+    return next(int(out["framesSent"]) for out in measured["out"].values() if out["kind"] == "video")
 
 
 def longest_gap(frames: list[dict], since: float) -> float:
     """Seconds between neighboring frames."""
     times = [frame["at"] for frame in frames if frame["at"] >= since]
-    return max((b - a for a, b in zip(times, times[1:], strict=False)), default=float("inf"))
+    return max((b - a for a, b in pairwise(times)), default=float("inf"))

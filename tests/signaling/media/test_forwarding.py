@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
-from signaling.media.client import MediaClient
-from tests.signaling.media.conftest import Told
-from tests.signaling.media.peers import PublishingPeer, SubscribingPeer, until
+import pytest
+
+from signaling.media.client import MediaClient, SdpInvalid, Track
+from signaling.media.dtls import rtp
+from tests.signaling.media.conftest import Connect, Told
+from tests.signaling.media.peers import Described, PublishingPeer, SubscribingPeer, until
 
 Web = tuple[MediaClient, Told]
 ROOM, ANA, BO, CLEO = 7, 1, 2, 3
 ALL = {"microphone", "camera", "screen", "screen_audio"}
 
 
-async def test_a_permitted_publisher_reaches_a_subscriber_and_nobody_else_hears_before(web: Web) -> None:
+async def a_class(client: MediaClient) -> tuple[PublishingPeer, SubscribingPeer]:
+    """Ana may send everything, Bo receives."""
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    ana = await PublishingPeer(ANA).publish(client, ROOM)
+    return ana, await SubscribingPeer(BO).subscribe(client, ROOM)
+
+
+async def counted(client: MediaClient, enough: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+    """Wait until the worker's counters say so."""
+    for _ in range(500):
+        counters = dict((await client.stats())["counters"])
+        if enough(counters):
+            return counters
+        await asyncio.sleep(0.01)
+    raise AssertionError(counters)
+
+
+async def arrived(subscriber: SubscribingPeer, mid: str, count: int) -> None:
+    """Wait until so many packets came on an m-line."""
+    await until(lambda: len(subscriber.packets[mid]) == count)
+
+
+async def test_nothing_flows_before_it_is_permitted_and_everything_after(web: Web) -> None:
     client, told = web
+    before = await counted(client, lambda c: True)
     ana = await PublishingPeer(ANA).publish(client, ROOM)
     bo = await SubscribingPeer(BO).subscribe(client, ROOM)
     ana.send("microphone", count=5)
     ana.send("camera", key=True, count=5)
-    stats = await until_unpermitted(client, 10)
-    assert stats["rtp_out"] == 0
+    after = await counted(client, lambda c: c["unpermitted_dropped"] >= before["unpermitted_dropped"] + 10)
+    assert after["rtp_out"] == before["rtp_out"]
     assert not told.named("flowing")
 
     client.permit(ROOM, {ANA: ALL}, [ANA])
@@ -32,11 +60,325 @@ async def test_a_permitted_publisher_reaches_a_subscriber_and_nobody_else_hears_
     assert ("flowing", ROOM, ANA, "camera", True) in told.events
 
 
-async def until_unpermitted(client: MediaClient, count: int) -> dict[str, int]:
-    """Wait until the worker has dropped so many."""
-    for _ in range(500):
-        stats = (await client.stats())["counters"]
-        if stats["unpermitted_dropped"] >= count:
-            return dict(stats)
+async def test_a_revoked_source_stops_at_once_whatever_the_browser_sends(web: Web) -> None:
+    client, told = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True, count=3)
+    await until(lambda: len(bo.packets["1"]) == 3)
+    client.permit(ROOM, {ANA: {"microphone"}}, [ANA])
+    await until(lambda: told.bindings_of(bo.name).get("1", "unknown") is None)
+    ana.send("camera", key=True, count=20)
+    ana.send("microphone", count=20)
+    await until(lambda: len(bo.packets["0"]) == 20)
+    assert len(bo.packets["1"]) == 3
+    assert told.named("flowing")[-2:] == [
+        ("flowing", ROOM, ANA, "camera", False),
+        ("flowing", ROOM, ANA, "microphone", True),
+    ]
+
+
+async def test_nobody_receives_their_own_picture(web: Web) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    ana = await PublishingPeer(ANA).publish(client, ROOM)
+    mirror = await SubscribingPeer(ANA).subscribe(client, ROOM)
+    bo = await SubscribingPeer(BO).subscribe(client, ROOM)
+    ana.send("camera", key=True, count=5)
+    await until(lambda: len(bo.packets["1"]) == 5)
+    assert mirror.bindings == dict.fromkeys(mirror.bindings)
+    assert not any(mirror.packets.values())
+
+
+async def test_a_slot_changes_hands_without_a_new_description_and_its_numbers_go_on(web: Web) -> None:
+    client, told = web
+    client.permit(ROOM, {ANA: ALL, CLEO: ALL}, [ANA])
+    ana = await PublishingPeer(ANA).publish(client, ROOM)
+    cleo = await PublishingPeer(CLEO).publish(client, ROOM)
+    bo = await SubscribingPeer(BO).subscribe(client, ROOM)
+    ana.send("camera", key=True, count=5)
+    cleo.send("camera", key=True, count=1)
+    await until(lambda: len(bo.packets["1"]) == 5 and bo.packets["5"])
+
+    client.permit(ROOM, {ANA: ALL, CLEO: ALL}, [CLEO, ANA])
+    await until(lambda: (told.bindings_of(bo.name).get("1") or {}).get("user_id") == CLEO)
+    last = bo.packets["1"][-1]
+    assert told.bindings_of(bo.name)["1"]["after"] == last.timestamp
+    await until(lambda: cleo.keyframes_asked, what="a keyframe request for the new face")
+    ana.send("camera", count=3)
+    cleo.send("camera", count=3)
+    cleo.send("camera", key=True, count=5)
+    await until(lambda: len(bo.packets["1"]) == 10)
+    assert bo.senders("1") == [ANA] * 5 + [CLEO] * 5
+    numbers = [packet.seq for packet in bo.packets["1"]]
+    assert numbers == [(numbers[0] + i) & 0xFFFF for i in range(10)]
+    assert (bo.packets["1"][5].timestamp - last.timestamp) & 0xFFFFFFFF < 90000 * 10
+    assert not told.named("offer")
+
+
+async def test_offers_and_bindings_share_one_revision_and_only_the_last_offer_may_be_answered(web: Web) -> None:
+    client, told = web
+    client.permit(ROOM, {}, [ANA])
+    bo = SubscribingPeer(BO)
+    described = await bo.take_offer(client, ROOM)
+    assert bo.revision == 1
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    await PublishingPeer(ANA).publish(client, ROOM)
+    await until(lambda: told.named("bindings"))
+    assert told.named("bindings")[-1][3] == 2
+    await client.answer(ROOM, bo.name, 1, bo.answer(described))
+    again = await client.restart_subscribe(ROOM, bo.name)
+    assert again.revision == 3
+    with pytest.raises(SdpInvalid, match="replaced by a newer one"):
+        await client.answer(ROOM, bo.name, 1, bo.answer(described))
+
+
+async def test_a_late_subscriber_gets_the_recent_keyframe_again_and_nobody_is_asked_for_one(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True, count=10)
+    await until(lambda: len(bo.packets["1"]) == 10)
+    asked = ana.keyframes_asked
+    cleo = await SubscribingPeer(CLEO).subscribe(client, ROOM)
+    await until(lambda: len(cleo.packets["1"]) == 10)
+    assert cleo.numbers("1") == bo.numbers("1")
+    assert ana.keyframes_asked == asked
+
+
+async def test_a_late_subscriber_without_a_recent_keyframe_waits_for_one_that_is_asked_for(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True, count=60)
+    await until(lambda: len(bo.packets["1"]) == 60)
+    asked = ana.keyframes_asked
+    cleo = await SubscribingPeer(CLEO).subscribe(client, ROOM)
+    await until(lambda: ana.keyframes_asked >= asked + 2, what="a keyframe request, and its repetition")
+    ana.send("camera", count=2)
+    ana.send("camera", key=True, count=2)
+    await until(lambda: len(cleo.packets["1"]) == 2)
+    assert cleo.numbers("1") == bo.numbers("1")[-2:]
+
+
+async def test_keyframe_wishes_of_many_become_one_request(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    cleo = await SubscribingPeer(CLEO).subscribe(client, ROOM)
+    ana.send("camera", key=True, count=2)
+    await until(lambda: bo.packets["1"] and cleo.packets["1"])
+    asked, before = ana.keyframes_asked, await counted(client, lambda c: True)
+    for _ in range(5):
+        bo.ask_keyframe("1")
+        cleo.ask_keyframe("1", by_fir=True)
+    await until(lambda: ana.keyframes_asked == asked + 1)
+    after = await counted(client, lambda c: c["rtcp_in"] >= before["rtcp_in"] + 10)
+    assert after["keyframes_asked"] == before["keyframes_asked"] + 1
+
+
+async def test_what_a_subscriber_lacks_is_sent_again_video_as_rtx_and_sound_as_it_was(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    for source, mid in (("camera", "1"), ("microphone", "0")):
+        ana.send(source, key=True)
+        await arrived(bo, mid, 1)
+        bo.wire.is_deaf = True
+        ana.send(source)
+        await until(lambda: bo.wire.missed)
+        bo.wire.is_deaf, bo.wire.missed = False, 0
+        ana.send(source)
+        await arrived(bo, mid, 2)
+        first, third = bo.packets[mid]
+        bo.ask_for(mid, [(first.seq + 1) & 0xFFFF])
+        await arrived(bo, mid, 3)
+        again = bo.packets[mid][-1]
+        assert first.timestamp < again.timestamp < third.timestamp
+        assert bo.numbers(mid) == [ana.seqs[source] - 2, ana.seqs[source], ana.seqs[source] - 1]
+        assert (again.ssrc == first.ssrc) is (source == "microphone")
+
+
+async def test_what_was_lost_on_the_way_in_is_asked_of_the_publisher_and_sent_on_under_its_number(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    for source, mid in (("camera", "1"), ("microphone", "0")):
+        ana.send(source, key=True, count=3)
+        lost = ana.hold_back(source)
+        ana.send(source, count=3)
+        await arrived(bo, mid, 7)
+        assert lost in ana.nacked
+        in_order = sorted(bo.packets[mid], key=lambda packet: packet.seq)
+        assert [packet.payload for packet in in_order] == list(ana.sent[source].values())
+
+
+async def test_a_keyframe_whose_beginning_came_late_is_followed_by_what_came_before_it(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", count=2)
+    await until(lambda: ana.keyframes_asked)
+    beginning = ana.hold_back("camera", key=True)
+    ana.send("camera", count=4)
+    await until(lambda: len(bo.packets["1"]) == 5)
+    assert bo.numbers("1") == [(beginning + i) & 0xFFFF for i in range(5)]
+
+
+async def test_a_packet_is_never_sent_on_twice_under_one_number(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True, count=3)
+    await until(lambda: len(bo.packets["1"]) == 3)
+    seq = ana.seqs["camera"]
+    before = (await client.stats())["counters"]["rtp_in"]
+    for _ in range(3):
+        # The publisher may retransmit one number with other contents; only the first counts.
+        ana.sent["camera"][seq] += b"other"
+        ana.wire.on_rtcp([nack_of(ana, seq)])
+    await counted(client, lambda c: c["rtp_in"] >= before + 3)
+    assert len(bo.packets["1"]) == 3
+
+
+def nack_of(publisher: PublishingPeer, seq: int) -> object:
+    """A request that makes a publishing peer send a number again."""
+    ssrc = publisher.ssrcs["camera"]
+    return rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc, lost=[seq])
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.03, 0.10])
+async def test_everything_arrives_through_loss_both_ways(web: Web, loss: float) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    ana = await PublishingPeer(ANA).publish(client, ROOM)
+    bo = SubscribingPeer(BO)
+    bo.asks_for_missing = True
+    await bo.subscribe(client, ROOM)
+    ana.send("camera", key=True)
+    ana.send("microphone")
+    await until(lambda: bo.packets["1"] and bo.packets["0"])
+    await client.test_loss(loss, loss)
+    for _ in range(100):
+        ana.send("camera", count=3)
+        ana.send("microphone")
         await asyncio.sleep(0.01)
-    raise AssertionError(stats)
+    await client.test_loss(0, 0)
+    ana.send("camera")
+    ana.send("microphone")
+    wanted = {"1": set(ana.sent["camera"]), "0": set(ana.sent["microphone"])}
+    await until(lambda: all(set(bo.numbers(mid)) == numbers for mid, numbers in wanted.items()), 3, "every packet")
+    assert (await client.stats())["counters"]["test_lost"] > 0
+
+
+async def test_clocks_of_two_publishers_agree_and_reports_are_carried_on_to_now(web: Web) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL, CLEO: ALL}, [ANA, CLEO])
+    ana = await PublishingPeer(ANA, ("microphone",)).publish(client, ROOM)
+    cleo = await PublishingPeer(CLEO, ("microphone",)).publish(client, ROOM)
+    bo = await SubscribingPeer(BO).subscribe(client, ROOM)
+    for peer, wrong_by in ((ana, 0.0), (cleo, 7.0)):
+        peer.send("microphone")
+        peer.report("microphone", time.time() + wrong_by)
+    await until(lambda: bo.packets["0"] and bo.packets["4"])
+    by_line = {mid: bo.packets[mid][0].ssrc for mid in ("0", "4")}
+    found = await until(
+        lambda: (
+            {m: r for m, s in by_line.items() if len(r := [p for p in bo.reports if p.ssrc == s]) > 1}.keys()
+            == by_line.keys()
+        )
+    )
+    assert found
+    for ssrc in by_line.values():
+        reports = [report.sender_info for report in bo.reports if report.ssrc == ssrc]
+        assert abs(reports[-1].ntp_timestamp / 2**32 - 2208988800 - time.time()) < 1.5
+        elapsed = (reports[-1].ntp_timestamp - reports[0].ntp_timestamp) / 2**32
+        ticks = (reports[-1].rtp_timestamp - reports[0].rtp_timestamp) & 0xFFFFFFFF
+        assert ticks == pytest.approx(elapsed * 48000, abs=960)
+
+
+async def test_a_publisher_is_told_its_cap_and_gets_reports_with_round_trip_data(web: Web) -> None:
+    client, _ = web
+    ana, _ = await a_class(client)
+    ana.send("camera", key=True, count=10)
+    ana.report("camera", 1_700_000_000.0)
+    await until(lambda: ana.remb is not None and any(report.lsr for report in ana.reports))
+    assert ana.remb == pytest.approx(1_396_000, rel=0.01)
+    report = next(report for report in ana.reports if report.lsr)
+    assert report.ssrc == ana.ssrcs["camera"]
+    assert report.fraction_lost == 0
+    assert report.highest_sequence & 0xFFFF == ana.seqs["camera"]
+
+
+async def test_another_tab_of_a_user_replaces_the_first_and_the_first_is_told(web: Web) -> None:
+    client, told = web
+    first, bo = await a_class(client)
+    second = await PublishingPeer(ANA, name="another-tab").publish(client, ROOM)
+    assert ("closed", ROOM, first.name, "publish", "replaced") in told.events
+    await until(lambda: first.wire.state == "closed")
+    second.send("camera", key=True, count=2)
+    await until(lambda: len(bo.packets["1"]) == 2)
+
+
+async def test_tracks_are_added_and_stopped_on_the_same_connection(web: Web) -> None:
+    client, told = web
+    ana, bo = await a_class(client)
+    ana.sources += ("screen",)
+    ana.mids["screen"], ana.ssrcs["screen"], ana.seqs["screen"], ana.timestamps["screen"] = "2", 77, 5, 5
+    ana.sent["screen"] = {}
+    answer = await client.publish(ROOM, ana.name, ANA, ana.offer(), ana.tracks())
+    assert Described.read(answer).ufrag == ana.wire.remote.ufrag  # type: ignore[union-attr]
+    ana.send("screen", key=True, count=2)
+    await until(lambda: len(bo.packets["3"]) == 2)
+    await client.unpublish(ROOM, ana.name, ANA, ["camera"])
+    await until(lambda: told.bindings_of(bo.name)["1"] is None)
+    ana.send("camera", key=True, count=3)
+    ana.send("screen", count=2)
+    await until(lambda: len(bo.packets["3"]) == 4)
+    assert not bo.packets["1"]
+
+
+async def test_tracks_that_do_not_fit_the_offer_are_refused_and_change_nothing(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    for tracks, sentence in [
+        ([Track("9", "camera")], "does not offer"),
+        ([Track("0", "camera")], "cannot carry"),
+        ([Track("0", "microphone"), Track("1", "microphone")], "twice"),
+        ([Track("1", "elephant")], "cannot carry"),
+    ]:
+        with pytest.raises(SdpInvalid, match=sentence):
+            await client.publish(ROOM, ana.name, ANA, ana.offer(), tracks)
+    ana.send("camera", key=True, count=2)
+    await until(lambda: len(bo.packets["1"]) == 2)
+
+
+async def test_peers_end_with_the_web_process_that_opened_them_and_others_live_on(connect: Connect) -> None:
+    (one, _), (two, told_two) = await connect(), await connect()
+    one.permit(ROOM, {ANA: ALL, CLEO: ALL}, [ANA, CLEO])
+    ana = await PublishingPeer(ANA).publish(one, ROOM)
+    cleo = await PublishingPeer(CLEO).publish(two, ROOM)
+    bo = await SubscribingPeer(BO).subscribe(two, ROOM)
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    await one.close()
+    await until(lambda: told_two.bindings_of(bo.name).get("0", "unknown") is None)
+    await until(lambda: ana.wire.state == "closed")
+    cleo.send("microphone", count=3)
+    await until(lambda: len(bo.packets["4"]) == 3)
+
+
+async def test_closing_a_peer_is_told_with_its_reason_before_the_connection_ends(web: Web) -> None:
+    client, told = web
+    ana, bo = await a_class(client)
+    client.close_peer(ROOM, ana.name, "removed")
+    await until(lambda: ana.wire.state == "closed")
+    assert ("closed", ROOM, ana.name, "publish", "removed") in told.events
+    client.close_room(ROOM)
+    await until(lambda: bo.wire.state == "closed")
+
+
+async def test_an_older_word_about_permissions_that_arrives_later_is_ignored(connect: Connect) -> None:
+    (one, _), (two, told) = await connect(), await connect()
+    two.permit(ROOM, {ANA: {"microphone"}}, [ANA], revision=11)
+    ana = await PublishingPeer(ANA).publish(two, ROOM)
+    bo = await SubscribingPeer(BO).subscribe(two, ROOM)
+    one.permit(ROOM, {ANA: ALL}, [ANA], revision=10)
+    await one.stats()
+    ana.send("camera", key=True, count=3)
+    ana.send("microphone", count=3)
+    await until(lambda: len(bo.packets["0"]) == 3)
+    assert not bo.packets["1"]
+    assert told.bindings_of(bo.name) == {}

@@ -31,7 +31,7 @@ def test_a_guest_keeps_the_slot_when_the_one_before_leaves() -> None:
 
 
 def test_more_guests_than_slots_shows_the_earliest_of_the_order() -> None:
-    published = {user: SPEAKS for user in (BO, CLEO, EVA, FAY)}
+    published = dict.fromkeys((BO, CLEO, EVA, FAY), SPEAKS)
     assert seat([ANA, FAY, BO, CLEO, EVA], published, DIO, NOBODY)[2:] == (FAY, BO, CLEO)
 
 
