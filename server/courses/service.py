@@ -30,7 +30,7 @@ async def course_role(read: Reading, course_id: int, actor: Actor) -> tuple[Cour
     row = found.one_or_none()
     if row is None:
         raise Missing()
-    course, enrollment = row._tuple()
+    course, enrollment = row
     role = role_in(course.instructor_id, enrollment.status if enrollment else None, actor.id)
     if role is None and not is_known_to_all(course.status):
         raise Missing()
