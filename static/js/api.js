@@ -7,6 +7,7 @@
  * sign-in is over, and `farewell` says why.
  */
 import { signal } from "../vendor/vendor.js";
+import { address } from "./address.js";
 import { ApiError, asApiError } from "./api_error.js";
 import { SignIns } from "./sign_ins.js";
 import { Tokens } from "./tokens.js";
@@ -99,8 +100,10 @@ const ask = async (method, path, body, { token, signal } = {}) => {
   if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   /** @type {Response} */ let response;
   try {
-    response = await fetch(path, {
-      method, headers, signal, credentials: "same-origin", body: isForm || body === undefined ? body : JSON.stringify(body),
+    response = await fetch(address(path), {
+      method, headers, signal, credentials: "same-origin",
+      // Two people in two tabs share the browser's cache; what one was answered is not for the other.
+      cache: "no-store", body: isForm || body === undefined ? body : JSON.stringify(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -110,8 +113,23 @@ const ask = async (method, path, body, { token, signal } = {}) => {
   return response;
 };
 
+/**
+ * Media addresses name the server as it calls itself; a page opened under another of its names (localhost, a tunnel) may load
+ * from its own only, so they become paths.
+ * @param {string} key @param {any} value
+ */
+const ownAddress = (key, value) =>
+  typeof value === "string" && (key === "url" || key.endsWith("_url")) ? value.replace(/^https?:\/\/[^/]+(?=\/media\/)/, "") : value;
+
 /** @param {Response} response @returns {Promise<any>} */
-const parsed = async (response) => (response.status === 204 ? null : response.json().catch(() => null));
+const parsed = async (response) => {
+  if (response.status === 204) return null;
+  try {
+    return JSON.parse(await response.text(), ownAddress);
+  } catch {
+    return null;
+  }
+};
 
 /** A request that needs no token. @param {string} method @param {string} path @param {any} [body] */
 const send = async (method, path, body) => parsed(await ask(method, path, body));

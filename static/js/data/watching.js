@@ -31,7 +31,18 @@ export class WatchReport {
     if (isPlaying && performance.now() - this.#sentAt > EVERY_MS) void this.send();
   }
 
-  /** @param {number} position where a jump landed or a pause began */
+  /** Playing begins or goes on here. @param {number} position */
+  begin(position) {
+    this.#watching.cut(position);
+  }
+
+  /** Playing ends here for now; what led up to it counts. @param {number} position @param {number} rate */
+  rest(position, rate) {
+    this.#watching.played(position, rate);
+    this.cut(position);
+  }
+
+  /** @param {number} position where a jump landed */
   cut(position) {
     this.#position = position;
     this.#watching.cut(position);

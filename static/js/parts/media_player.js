@@ -98,6 +98,7 @@ export const MediaPlayer = ({ content, comments, media }) => {
     return undefined;
   };
   const tick = () => report.current?.at(here().currentTime, here().playbackRate, !here().paused && !here().seeking);
+  const rest = () => report.current?.rest(here().currentTime, here().playbackRate);
   const seek = (/** @type {number} */ at) => {
     here().currentTime = at;
     here().focus({ preventScroll: true });
@@ -110,7 +111,7 @@ export const MediaPlayer = ({ content, comments, media }) => {
         ${Tag === "audio" && html`<span class="player-wave" aria-hidden="true"><${Icon} name="audio" /></span>`}
         <${Tag} ref=${media} src=${source.url} poster=${Tag === "video" ? content.thumbnail_url ?? undefined : undefined} controls playsinline preload="metadata"
           aria-label=${content.title} onLoadedMetadata=${ready} onError=${failed} onTimeUpdate=${tick}
-          onPause=${() => report.current?.cut(here().currentTime)} onSeeked=${() => report.current?.cut(here().currentTime)} onEnded=${() => report.current?.cut(here().currentTime)}
+          onPlaying=${() => report.current?.begin(here().currentTime)} onPause=${rest} onEnded=${rest} onSeeked=${() => report.current?.cut(here().currentTime)}
           onRateChange=${() => setRate(here().playbackRate)} />
       </div>
       ${content.duration_seconds > 0 && html`<${Strip} duration=${content.duration_seconds} watched=${content.my_progress?.watched ?? []}

@@ -22,6 +22,11 @@ const momentText = (session) => {
   return `${whenText(scheduledAt)}${session.duration_minutes ? ` · ${durationText(session.duration_minutes * 60)}` : ""}`;
 };
 
+const WAIT_MS = 3_600_000; // one waits in front of a door for an hour, not for days
+
+/** @param {import("../data/sessions.js").LiveSession} session @returns {boolean} */
+const isSoon = ({ scheduled_at: at }) => at !== null && Date.parse(at) - Date.now() < WAIT_MS;
+
 /** @param {{session: import("../data/sessions.js").LiveSession}} props */
 export const SessionState = ({ session }) => ({
   live: html`<span class="badge live"><${Icon} name="live" />Live</span>`,
@@ -60,7 +65,7 @@ export const SessionRow = ({ session, withCourse = true }) => {
       <div class="item-do">
         ${session.status === "live" && html`<a class="button live" href=${room}>${isMine ? "Enter" : "Join"}</a>`}
         ${session.status === "scheduled" && isMine && html`<button type="button" class="button" aria-disabled=${busy} onClick=${() => !busy && start()}>${busy ? "Starting…" : "Go live"}</button>`}
-        ${session.status === "scheduled" && !isMine && html`<a class="button" href=${room}>Wait in the room</a>`}
+        ${session.status === "scheduled" && !isMine && isSoon(session) && html`<a class="button" href=${room}>Wait in the room</a>`}
         ${session.status === "ended" && isMine && html`<a class="button" href=${`${room}/attendance`}>Attendance</a>`}
         ${session.status === "scheduled" && isMine && html`
           <${Menu} label=${html`<${Icon} name="more" />`} title=${`More about ${session.title}`} className="button icon quiet">
