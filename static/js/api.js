@@ -119,7 +119,7 @@ const ask = async (method, path, body, { token, signal } = {}) => {
  * @param {string} key @param {any} value
  */
 const ownAddress = (key, value) =>
-  typeof value === "string" && (key === "url" || key.endsWith("_url")) ? value.replace(/^https?:\/\/[^/]+(?=\/media\/)/, "") : value;
+  typeof value === "string" && (key === "url" || key.endsWith("_url")) ? value.replace(/^https?:\/\/[^/]+(?=\/(?:[\w-]+\/)*media\/)/, "") : value;
 
 /** @param {Response} response @returns {Promise<any>} */
 const parsed = async (response) => {

@@ -77,6 +77,7 @@ export const durationText = (seconds) => {
 
 /** A file's size in the units of the upload limits (1 MB = 1,048,576 bytes). @param {number} bytes @param {{locale?: string}} [options] */
 export const sizeText = (bytes, { locale } = {}) => {
+  if (bytes === 1) return "1\u00a0byte";
   const units = ["bytes", "kB", "MB", "GB"];
   const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const amount = bytes / 1024 ** step;

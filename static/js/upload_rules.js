@@ -47,7 +47,7 @@ export const refusal = ({ name, size, head }, kind) => {
   if (size === 0) return "This file is empty. Choose another one.";
   if (is === other && !endings.includes(ending)) return `This is ${other === "audio" ? "an audio" : "a video"} file. Choose “Upload ${other}” for it.`;
   if (!endings.includes(ending) && is !== kind) return `This is not ${kind === "audio" ? "an audio" : "a video"} file Lectern can take. Choose an ${names} file.`;
-  if (is === "image" || is === "other") return `The file is called ${ending.toUpperCase()}, but what is inside is something else. Choose an ${names} file.`;
+  if (is === "image" || is === "other") return `The name says ${ending.toUpperCase()}, but something else is inside. Choose an ${names} file.`;
   if (size > limit) return `This file has ${sizeText(size)}; ${kind} files may have at most ${sizeText(limit)}. A smaller or shorter one will do.`;
   return null;
 };

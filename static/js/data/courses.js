@@ -61,13 +61,6 @@ export const leave = async (courseId) => {
   renew("/courses");
 };
 
-/** Addresses out of whatever was pasted: lines, commas, "Name <address>". @param {string} text @returns {string[]} each once */
-export const addressesIn = (text) => [
-  ...new Set([...text.matchAll(/[^\s,;<>"()]+@[^\s,;<>"()]+\.[^\s,;<>"()]+/g)].map(([found]) => found.toLowerCase())),
-];
-
-/** @typedef {{email: string, status: string, name?: string, invite_url?: string, detail?: string}} Added */
-
 /** @param {number} courseId @param {string[]} emails @returns {Promise<any[]>} an answer per address */
 export const addPeople = async (courseId, emails) => {
   const answer = await api.post(`/courses/${courseId}/enrollments`, { emails });

@@ -14,6 +14,7 @@ import { tell } from "./toasts.js";
 /** @typedef {{id: number, type: string, title: string, body: string, data: Record<string, any>, created_at: string, read_at: string | null}} Notification */
 
 const NEWS_SECONDS = 120;
+const SAID = "lectern.said"; // notification ids rise whoever they are for, so one number does for every person of a tab
 const SEEN_KEPT = 500; // far more than a reconnect repeats
 export const PATH = "/notifications";
 
@@ -50,8 +51,16 @@ const arrive = (notification) => {
   announce(notification);
 };
 
+/** What this tab said already is not said again after a reload. @param {number} id @returns {boolean} */
+const isSaid = (id) => {
+  const said = Number(sessionStorage.getItem(SAID) ?? 0);
+  if (id > said) sessionStorage.setItem(SAID, String(id));
+  return id <= said;
+};
+
 /** @param {Notification} notification */
 const announce = (notification) => {
+  if (isSaid(notification.id)) return;
   const path = notificationPath(notification);
   if (location.pathname === path) return;
   const isLive = notification.type === "live_session_started";

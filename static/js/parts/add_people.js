@@ -1,8 +1,9 @@
 /** Adding people to a course by e-mail, one or many; says what became of each address. */
 import { html, useRef, useState } from "../../vendor/vendor.js";
 import { ApiError } from "../api.js";
-import { addPeople, addressesIn } from "../data/courses.js";
+import { addPeople } from "../data/courses.js";
 import { tell } from "../data/toasts.js";
+import { addressesIn } from "../email_list.js";
 import { FormFault, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 

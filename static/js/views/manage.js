@@ -58,8 +58,8 @@ export const ManageView = ({ courseId, way }) => {
         return html`
           <div class="stack">
             <${Chooser} courses=${courses} chosen=${chosen} way=${known?.way} />
-            ${known && html`<section class="card way-form" aria-label=${known.word}><${Form} course=${chosen} way=${known.way} key=${`${chosen.id}-${known.way}`} /></section>`}
             ${uploads.value.length > 0 && html`<${UploadList} />`}
+            ${known && html`<section class="card way-form" aria-label=${known.word}><${Form} course=${chosen} way=${known.way} key=${`${chosen.id}-${known.way}`} /></section>`}
           </div>`;
       }}<//>
     </div>
