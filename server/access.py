@@ -63,6 +63,11 @@ class Action(Enum):
     ROOM_MANAGE_HANDS = "room:manage_hands"
     ROOM_MANAGE_FLOOR = "room:manage_floor"
     ROOM_PUBLISH = "room:publish"
+    ROOM_MODERATE = "room:moderate"
+    ROOM_SET_POLICY = "room:set_policy"
+    ROOM_RUN_POLLS = "room:run_polls"
+    ROOM_ANSWER_POLLS = "room:answer_polls"
+    ROOM_ASK = "room:ask"
 
 
 _STUDENT = frozenset(
@@ -76,12 +81,23 @@ _STUDENT = frozenset(
         Action.ROOM_ENTER,
         Action.ROOM_CHAT,
         Action.ROOM_RAISE_HAND,
+        Action.ROOM_ANSWER_POLLS,
+        Action.ROOM_ASK,
     }
 )
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.INSTRUCTOR: frozenset(Action) - {Action.ROOM_RAISE_HAND},
     Role.STUDENT: _STUDENT,
-    Role.GUEST: frozenset({Action.LIVE_SESSION_VIEW, Action.ROOM_ENTER, Action.ROOM_CHAT, Action.ROOM_RAISE_HAND}),
+    Role.GUEST: frozenset(
+        {
+            Action.LIVE_SESSION_VIEW,
+            Action.ROOM_ENTER,
+            Action.ROOM_CHAT,
+            Action.ROOM_RAISE_HAND,
+            Action.ROOM_ANSWER_POLLS,
+            Action.ROOM_ASK,
+        }
+    ),
 }
 
 

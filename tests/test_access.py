@@ -29,6 +29,11 @@ TABLE = {
     Action.ROOM_MANAGE_HANDS: "yes no no",
     Action.ROOM_MANAGE_FLOOR: "yes no no",
     Action.ROOM_PUBLISH: "yes no no",
+    Action.ROOM_MODERATE: "yes no no",
+    Action.ROOM_SET_POLICY: "yes no no",
+    Action.ROOM_RUN_POLLS: "yes no no",
+    Action.ROOM_ANSWER_POLLS: "yes yes yes",
+    Action.ROOM_ASK: "yes yes yes",
 }
 ROLES = (Role.INSTRUCTOR, Role.STUDENT, Role.GUEST)
 CELLS = [(a, r, word == "yes") for a, line in TABLE.items() for r, word in zip(ROLES, line.split(), strict=True)]

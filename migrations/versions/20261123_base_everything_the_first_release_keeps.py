@@ -354,6 +354,7 @@ def upgrade() -> None:
         sa.Column(
             "answer", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=True
         ),
+        sa.Column("line_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(["actor_id"], ["users.id"], name=op.f("fk_live_session_events_actor_id_users")),
         sa.ForeignKeyConstraint(
             ["live_session_id"], ["live_sessions.id"], name=op.f("fk_live_session_events_live_session_id_live_sessions")
@@ -361,6 +362,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("live_session_id", "seq", name=op.f("pk_live_session_events")),
     )
     with op.batch_alter_table("live_session_events", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_live_session_events_live_session_id_line_seq_seq"),
+            ["live_session_id", "line_seq", "seq"],
+            unique=False,
+            sqlite_where=sa.text("line_seq IS NOT NULL"),
+            postgresql_where=sa.text("line_seq IS NOT NULL"),
+        )
         batch_op.create_index(
             "uq_live_session_events_client_id", ["live_session_id", "actor_id", "client_id"], unique=True
         )
@@ -375,6 +383,19 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_live_session_guests_user_id_users")),
         sa.PrimaryKeyConstraint("live_session_id", "user_id", name=op.f("pk_live_session_guests")),
+    )
+    op.create_table(
+        "live_session_removals",
+        sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["live_session_id"],
+            ["live_sessions.id"],
+            name=op.f("fk_live_session_removals_live_session_id_live_sessions"),
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_live_session_removals_user_id_users")),
+        sa.PrimaryKeyConstraint("live_session_id", "user_id", name=op.f("pk_live_session_removals")),
     )
     op.create_table(
         "participations",
@@ -408,6 +429,62 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "poll_answers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("poll", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("client_id", sa.String(length=36), nullable=False),
+        sa.Column("choices", sa.String(length=40), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["live_session_id"], ["live_sessions.id"], name=op.f("fk_poll_answers_live_session_id_live_sessions")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_poll_answers_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_poll_answers")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("poll_answers", schema=None) as batch_op:
+        batch_op.create_index("uq_poll_answers_client_id", ["live_session_id", "user_id", "client_id"], unique=True)
+        batch_op.create_index(
+            "uq_poll_answers_current",
+            ["live_session_id", "poll", "user_id"],
+            unique=True,
+            sqlite_where=sa.text("is_current"),
+            postgresql_where=sa.text("is_current"),
+        )
+
+    op.create_table(
+        "question_votes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("question", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("client_id", sa.String(length=36), nullable=False),
+        sa.Column("is_on", sa.Boolean(), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["live_session_id"], ["live_sessions.id"], name=op.f("fk_question_votes_live_session_id_live_sessions")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_question_votes_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_question_votes")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("question_votes", schema=None) as batch_op:
+        batch_op.create_index("uq_question_votes_client_id", ["live_session_id", "user_id", "client_id"], unique=True)
+        batch_op.create_index(
+            "uq_question_votes_current",
+            ["live_session_id", "question", "user_id"],
+            unique=True,
+            sqlite_where=sa.text("is_current"),
+            postgresql_where=sa.text("is_current"),
+        )
+
+    op.create_table(
         "room_connections",
         sa.Column("connection_id", sa.String(length=64), nullable=False),
         sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -436,6 +513,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_room_connections_lease_id"))
 
     op.drop_table("room_connections")
+    with op.batch_alter_table("question_votes", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_question_votes_current", sqlite_where=sa.text("is_current"), postgresql_where=sa.text("is_current")
+        )
+        batch_op.drop_index("uq_question_votes_client_id")
+
+    op.drop_table("question_votes")
+    with op.batch_alter_table("poll_answers", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_poll_answers_current", sqlite_where=sa.text("is_current"), postgresql_where=sa.text("is_current")
+        )
+        batch_op.drop_index("uq_poll_answers_client_id")
+
+    op.drop_table("poll_answers")
     with op.batch_alter_table("participations", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_participations_open",
@@ -446,9 +537,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_participations_left_at_last_seen_at"))
 
     op.drop_table("participations")
+    op.drop_table("live_session_removals")
     op.drop_table("live_session_guests")
     with op.batch_alter_table("live_session_events", schema=None) as batch_op:
         batch_op.drop_index("uq_live_session_events_client_id")
+        batch_op.drop_index(
+            batch_op.f("ix_live_session_events_live_session_id_line_seq_seq"),
+            sqlite_where=sa.text("line_seq IS NOT NULL"),
+            postgresql_where=sa.text("line_seq IS NOT NULL"),
+        )
 
     op.drop_table("live_session_events")
     with op.batch_alter_table("content_progress", schema=None) as batch_op:

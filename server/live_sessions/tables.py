@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import AUTOINCREMENT, Base, BigInt, Json, UtcDateTime, identity
@@ -52,11 +52,22 @@ class LiveSession(Base):
 
 
 class LiveSessionEvent(Base):
-    """One line of the timeline. `answer` is what the acknowledgement adds beyond {seq, at}, for a repeated wish."""
+    """One line of the timeline. `answer` is what the acknowledgement adds beyond {seq, at}, for a repeated wish.
+
+    `line_seq` is the chat line an edit, deletion or reaction is about, so that an old line is found without a scan.
+    """
 
     __tablename__ = "live_session_events"
     __table_args__ = (
         Index("uq_live_session_events_client_id", "live_session_id", "actor_id", "client_id", unique=True),
+        Index(
+            None,
+            "live_session_id",
+            "line_seq",
+            "seq",
+            sqlite_where=text("line_seq IS NOT NULL"),
+            postgresql_where=text("line_seq IS NOT NULL"),
+        ),
     )
 
     live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"), primary_key=True)
@@ -67,6 +78,7 @@ class LiveSessionEvent(Base):
     client_id: Mapped[str | None] = mapped_column(String(36))
     payload: Mapped[Any] = mapped_column(Json)
     answer: Mapped[Any | None] = mapped_column(Json)
+    line_seq: Mapped[int | None] = mapped_column(BigInt)
 
 
 class Participation(Base):
@@ -97,6 +109,78 @@ class Participation(Base):
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PollAnswer(Base):
+    """One answer of one person to one poll, which nobody else reads; the last one is current and counts.
+
+    `choices` are option numbers in order, joined by commas, so that a tally is one GROUP BY. `seq` and `at` are what
+    the wish was answered, for its repetition.
+    """
+
+    __tablename__ = "poll_answers"
+    __table_args__ = (
+        Index("uq_poll_answers_client_id", "live_session_id", "user_id", "client_id", unique=True),
+        Index(
+            "uq_poll_answers_current",
+            "live_session_id",
+            "poll",
+            "user_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+        AUTOINCREMENT,
+    )
+
+    id: Mapped[int] = identity()
+    live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"))
+    poll: Mapped[int] = mapped_column(BigInt)
+    user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
+    client_id: Mapped[str] = mapped_column(String(36))
+    choices: Mapped[str] = mapped_column(String(40))
+    seq: Mapped[int] = mapped_column(BigInt)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_current: Mapped[bool] = mapped_column(Boolean)
+
+
+class QuestionVote(Base):
+    """One vote, or its withdrawal, for a question; who voted is nobody's business, the timeline has the count."""
+
+    __tablename__ = "question_votes"
+    __table_args__ = (
+        Index("uq_question_votes_client_id", "live_session_id", "user_id", "client_id", unique=True),
+        Index(
+            "uq_question_votes_current",
+            "live_session_id",
+            "question",
+            "user_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+        AUTOINCREMENT,
+    )
+
+    id: Mapped[int] = identity()
+    live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"))
+    question: Mapped[int] = mapped_column(BigInt)
+    user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
+    client_id: Mapped[str] = mapped_column(String(36))
+    is_on: Mapped[bool] = mapped_column(Boolean)
+    seq: Mapped[int] = mapped_column(BigInt)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_current: Mapped[bool] = mapped_column(Boolean)
+
+
+class LiveSessionRemoval(Base):
+    """Someone the instructor removed: they stay removed from this session, on the socket and over REST."""
+
+    __tablename__ = "live_session_removals"
+
+    live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"), primary_key=True)
+    removed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LiveSessionGuest(Base):
