@@ -106,6 +106,8 @@ def build(
         app[SIGN_IN_LINKS] = sign_in_links
         served.append(accounts_web.link_route)
     mounted = mount(app, served, settings.api_prefix)
+    if settings.api_prefix:
+        mount(app, [service.route])  # probes and documents answer where operators look for them, too
     app[service.OPENAPI] = openapi.document(mounted, settings.base_url, settings.api_prefix)
     app[service.ASYNCAPI] = asyncapi.document()
     gateway.attach(app)

@@ -129,8 +129,21 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _schema(shape: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
     made = TypeAdapter(shape).json_schema(ref_template=TEMPLATE, mode=mode, schema_generator=GenerateJsonSchema)
+    _drop_placeholders(made)
     schemas.update(made.pop("$defs", {}))
     if isinstance(shape, type) and issubclass(shape, BaseModel):
         schemas[shape.__name__] = made
         return {"$ref": f"#/components/schemas/{shape.__name__}"}
     return made
+
+
+def _drop_placeholders(schema: Any) -> None:
+    """A default that its own rules refuse only means "not sent"; the interface has no such default."""
+    if isinstance(schema, dict):
+        if schema.get("default") == "" and schema.get("minLength", 0) > 0:
+            del schema["default"]
+        for part in schema.values():
+            _drop_placeholders(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _drop_placeholders(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from aiohttp import web
 from server.http.keys import SETTINGS
 from server.http.middleware import ORIGINS
 
+PREFIX_META = '<meta name="lectern-api-prefix" content="">'
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
 
@@ -33,7 +35,12 @@ async def page(request: web.Request) -> web.StreamResponse:
     }
     if request.app[SETTINGS].is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    return web.FileResponse(STATIC / "index.html", headers=headers)
+    prefix = request.app[SETTINGS].api_prefix
+    if not prefix:
+        return web.FileResponse(STATIC / "index.html", headers=headers)
+    told = PREFIX_META.replace('""', f'"{escape(prefix, quote=True)}"')
+    page = (STATIC / "index.html").read_text().replace(PREFIX_META, told)
+    return web.Response(text=page, content_type="text/html", charset="utf-8", headers=headers)
 
 
 async def no_cache(request: web.Request, response: web.StreamResponse) -> None:

@@ -5,6 +5,7 @@
  * ("checking"), then makes it playable ("processing"), and says so over the live connection.
  */
 import { computed, signal } from "../../vendor/vendor.js";
+import { address } from "../address.js";
 import { ApiError, api } from "../api.js";
 import { live } from "../socket.js";
 import { TransferRate } from "../transfer_rate.js";
@@ -96,7 +97,7 @@ const send = async (key, file, about, isAgain) => {
     if (request.status === 401 && !isAgain) return send(key, file, about, true);
     return finish(key, request);
   });
-  request.open("POST", `/courses/upload-content?course_id=${about.courseId}&type=${about.kind}`);
+  request.open("POST", address(`/courses/upload-content?course_id=${about.courseId}&type=${about.kind}`));
   request.setRequestHeader("Authorization", `Bearer ${token}`);
   request.setRequestHeader("Accept", "application/json");
   request.send(form(file, about));

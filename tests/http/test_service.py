@@ -1,0 +1,97 @@
+"""What operators and programs ask of the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from server.app import build
+from server.http.keys import READINESS
+from server.settings import Settings
+from tests.api import Api
+from tests.factories import World
+
+People = Callable[..., Api]
+
+
+def _settings(database_url: str, tmp_path: Path, **more: str) -> Settings:
+    given = {"DATABASE_URL": database_url, "SECRET_KEY": "s" * 40, "LECTERN_DATA_DIR": str(tmp_path), **more}
+    return Settings.model_validate(given)
+
+
+async def test_probes_answer_without_a_token(api: People, app: web.Application, world: World) -> None:
+    assert (await api(None).get("/healthz")).json == {"status": "ok"}
+    assert (await api(None).get("/readyz")).status == 200
+    app[READINESS].draining = True
+    ready = await api(None).get("/readyz")
+    assert (ready.status, ready.json["waiting"]) == (503, ["draining"])
+    refused = await api("ana").post("/courses", {"title": "Too late"})
+    assert (refused.status, refused.code) == (503, "draining")
+    assert (await api(None).get("/version")).json["name"] == "lectern"
+
+
+async def test_the_documents_are_valid_and_name_every_operation_and_event(api: People, world: World) -> None:
+    rest = (await api(None).get("/openapi.json")).json
+    OpenAPIV31SpecValidator(rest).validate()
+    assert {"/live-sessions/{live_session_id}/start", "/courses/upload-content", "/auth/login"} <= set(rest["paths"])
+    events = (await api(None).get("/asyncapi.json")).json
+    assert {"join", "chat_send", "timeline", "room_opened"} <= set(events["operations"])
+    page = (await api(None).get("/docs")).raw.decode()
+    for path, methods in rest["paths"].items():
+        assert path in page
+        assert set(methods) <= {"get", "head", "post", "put", "patch", "delete", "options"}
+    for event in events["operations"]:
+        assert f"<code>{event}</code>" in page
+
+
+async def test_metrics_are_for_loopback_or_the_holder_of_the_token(
+    api: People, database_url: str, tmp_path: Path, world: World
+) -> None:
+    assert b"lectern_http_request_seconds" in (await api(None).get("/metrics")).raw
+    proxied = await api(None).get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert proxied.status == 403
+    app = build(_settings(database_url, tmp_path, METRICS_TOKEN="the-token"))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/metrics")).status == 403
+        assert (await client.get("/metrics", headers={"Authorization": "Bearer the-token"})).status == 200
+
+
+async def test_unknown_addresses_and_methods_are_problems(api: People, world: World) -> None:
+    missing = await api("ana").get("/no-such-thing")
+    assert (missing.status, missing.code, missing.json["detail"]) == (404, "not_found", missing.json["message"])
+    assert missing.headers["Content-Type"].startswith("application/problem+json")
+    wrong = await api("ana").delete("/courses")
+    assert (wrong.status, wrong.code) == (405, "method_not_allowed")
+    assert {"GET", "POST"} <= set(wrong.headers["Allow"].replace(" ", "").split(","))
+
+
+async def test_a_prefix_moves_rest_and_is_told_to_the_page(database_url: str, tmp_path: Path, world: World) -> None:
+    app = build(_settings(database_url, tmp_path, LECTERN_API_PREFIX="/api"))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/api/courses")).status == 401
+        assert (await client.get("/courses")).status == 404
+        assert (await client.get("/healthz")).status == 200
+        assert '<meta name="lectern-api-prefix" content="/api">' in await (await client.get("/app/x")).text()
+
+
+async def test_listed_sites_may_call_and_others_may_not(database_url: str, tmp_path: Path, world: World) -> None:
+    app = build(_settings(database_url, tmp_path, LECTERN_ALLOWED_ORIGINS="https://school.example.org"))
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with TestClient(TestServer(app)) as client:
+        listed = {"Origin": "https://school.example.org"}
+        preflight = await client.options("/courses", headers={**listed, **asks})
+        assert preflight.status == 204
+        assert preflight.headers["Access-Control-Allow-Origin"] == listed["Origin"]
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        answer = await client.get("/courses", headers=listed)
+        assert (answer.status, answer.headers["Access-Control-Allow-Credentials"]) == (401, "true")
+        assert "Origin" in answer.headers["Vary"]
+        stranger = {"Origin": "https://elsewhere.example.org"}
+        assert (await client.options("/courses", headers={**stranger, **asks})).status == 403
+        assert "Access-Control-Allow-Origin" not in (await client.get("/courses", headers=stranger)).headers
+        refused = await client.post("/auth/login", json={}, headers=stranger)
+        assert (refused.status, (await refused.json())["code"]) == (403, "origin_not_allowed")
