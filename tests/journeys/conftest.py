@@ -1,0 +1,84 @@
+"""A browser, a server process and three people for each journey; the lessons of the demo are made once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.api import Api
+from tests.journeys.browser import browser, until
+from tests.journeys.classroom import Classroom
+from tests.journeys.program import Program
+from tests.services import in_thread
+
+HERE = Path(__file__).parent
+LESSONS_SECONDS = 120
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is a journey, needs a browser, and takes longer than other tests."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("journey")
+            item.add_marker("browser")
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(150))
+
+
+async def _first_start(folder: Path) -> None:
+    program = await Program(folder).start()
+    async with aiohttp.ClientSession() as session:
+        answer = await Api(session, program.url, None).post(
+            "/auth/login", {"email": "ana@example.org", "password": program.password}
+        )
+        ana = Api(session, program.url, answer.json["access_token"])
+
+        async def done() -> bool:
+            courses = (await ana.get("/courses/instructor/my-courses")).json
+            lessons = (await ana.get(f"/courses/{courses[0]['id']}/content")).json or []
+            return sum(lesson["upload_status"] == "completed" for lesson in lessons) == 2
+
+        await until(done, "the demo's two lessons are processed", LESSONS_SECONDS)
+    assert await program.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a demo that was started once and stopped when its lessons were there."""
+    folder = tmp_path_factory.mktemp("first-start")
+    in_thread(_first_start(folder))
+    return folder
+
+
+@pytest.fixture
+def folder(first_start: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(first_start / "data", tmp_path / "data", ignore=shutil.ignore_patterns("*.sock", "*.lock"))
+    return tmp_path
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """Settings of the program; a test that needs others overrides this fixture."""
+    return {}
+
+
+@pytest.fixture
+async def program(folder: Path, environment: dict[str, str]) -> AsyncIterator[Program]:
+    """The running program; it has to end well."""
+    running = await Program(folder, environment).start()
+    yield running
+    assert await running.stop() == 0, running.log()
+
+
+@pytest.fixture
+async def classroom(program: Program) -> AsyncIterator[Classroom]:
+    """Nobody has signed in yet."""
+    async with browser() as context:
+        opened = Classroom(program, context)
+        yield opened
+        await opened.close()

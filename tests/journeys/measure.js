@@ -1,0 +1,53 @@
+/** What the journeys look at from inside a page: what was shown when, and what the media connections say. */
+(() => {
+  const shown = [];
+  const clicks = [];
+  const progress = [];
+  let shift = 0;
+  window.__journey = { shown, clicks, progress, shift: () => shift, measure, mark };
+
+  // Layout shift without a click or key just before, as browsers count it for a page.
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+
+  addEventListener("click", (event) => clicks.push({ at: Date.now(), text: event.target.closest("a, button")?.textContent.trim() ?? "" }), true);
+  const look = () => {
+    for (const toast of document.querySelectorAll(".toast")) {
+      const text = toast.textContent;
+      if (!toast.journeySeen) shown.push({ at: Date.now(), text });
+      toast.journeySeen = true;
+    }
+    for (const bar of document.querySelectorAll("progress[aria-label^='Upload of']"))
+      if (bar.hasAttribute("value") && progress.at(-1) !== bar.value) progress.push(bar.value);
+  };
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["value"] });
+
+  /** The connections of this moment become old ones: `measure().isNew` says whether others took their place. */
+  function mark() {
+    window.__journey.old = { ...window.__lectern.pcs() };
+  }
+
+  async function measure() {
+    const pcs = window.__lectern?.pcs() ?? {};
+    const { old = {} } = window.__journey;
+    const out = { at: performance.now(), video: {}, audio: {}, ports: {}, isNew: pcs.subscribe !== old.subscribe, sent: 0 };
+    for (const side of ["publish", "subscribe"]) {
+      if (!pcs[side]) continue;
+      const stats = await pcs[side].getStats();
+      for (const one of stats.values()) {
+        if (one.type === "inbound-rtp" && one.kind === "video")
+          out.video[one.mid] = { frames: one.framesDecoded ?? 0, freezes: one.freezeCount ?? 0, frozen: one.totalFreezesDuration ?? 0, lost: one.packetsLost };
+        if (one.type === "inbound-rtp" && one.kind === "audio")
+          out.audio[one.mid] = { energy: one.totalAudioEnergy ?? 0, concealed: one.concealedSamples ?? 0, samples: one.totalSamplesReceived ?? 0 };
+        if (one.type === "outbound-rtp" && one.kind === "video") out.sent += one.framesSent ?? 0;
+        if (one.type === "transport" && one.selectedCandidatePairId) {
+          const pair = stats.get(one.selectedCandidatePairId);
+          const remote = stats.get(pair?.remoteCandidateId);
+          if (remote) out.ports[side] = remote.port;
+        }
+      }
+    }
+    return out;
+  }
+})();
