@@ -27,7 +27,7 @@ def _typed(file: bytes | Path, name: str, fields: Mapping[str, Any]) -> Any:
     given = dict(fields)
     file_first, declared = given.pop("file_first", False), given.pop("declared", None)
     kind = given.pop("_kind")
-    data = aiohttp.FormData()
+    data = aiohttp.FormData(quote_fields=False)
     content = file.read_bytes() if isinstance(file, Path) else file
     if file_first:
         data.add_field("file", content, filename=name, content_type=declared or "application/octet-stream")

@@ -20,7 +20,7 @@ from server.content.worker.refusal import Refused
 
 Tell = Callable[[str, float], None]
 # A rewritten file this much shorter than the original said it was has lost its end.
-MISSING_SHARE, MISSING_SECONDS = 0.05, 2.0
+MISSING_SHARE, MISSING_SECONDS = 0.05, 0.5
 
 
 def derive(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
