@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -93,6 +94,31 @@ def doctor() -> None:
         click.echo(f"{'ok  ' if finding.is_fine else 'FAIL' if finding.is_needed else 'note'}  {finding.text}")
     if any(finding.is_needed and not finding.is_fine for finding in findings):
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the database, keys and uploads of an embedded server into FILE; it may be running."""
+    from rich.progress import Progress
+
+    from server.backup import back_up
+
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bars:
+        bar = bars.add_task("Backing up", total=None)
+        back_up(_settings(), file, lambda done, total: bars.update(bar, completed=done, total=total))
+    click.echo(f"{file} holds {file.stat().st_size / 1e6:.1f} MB.")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Put the backup FILE into an empty data directory."""
+    from server.backup import restore
+
+    settings = _settings()
+    restore(settings, file)
+    click.echo(f"{settings.data_dir} is as it was when {file} was made.")
 
 
 @cli.command()
