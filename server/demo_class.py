@@ -15,7 +15,7 @@ from server.db.database import Work
 from server.live_sessions.commands import EndLiveSession, StartLiveSession
 from server.live_sessions.tables import LiveSession, LiveSessionEvent, Participation
 from signaling.rooms.evolve import evolve
-from signaling.rooms.room import Enter, GiveFloor, Leave, PostChat, RaiseHand, TakeFloor, decide
+from signaling.rooms.room import Enter, GiveFloor, Leave, New, PostChat, RaiseHand, TakeFloor, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 DAYS_AGO = 5
@@ -93,6 +93,8 @@ def _played(live_session_id: int, people: Sequence[User], begun: datetime) -> li
     for minute, who, act, words in SCRIPT:
         person = people[who]
         for new in decide(room, _command(live_session_id, people, person, act, words)):
+            if not isinstance(new, New):
+                continue  # what is kept beside the timeline; nothing in this script is
             at = begun + timedelta(minutes=minute)
             event = TimelineEvent(room.seq + 1, at, new.type, person.id, None, new.payload)
             events.append(event)
