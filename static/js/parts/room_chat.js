@@ -123,10 +123,10 @@ export const RoomChat = ({ classroom }) => {
           <button type="button" class="button quiet compact room-earlier" disabled=${classroom.loadingEarlier.value}
             onClick=${() => classroom.loadEarlier()}>${classroom.loadingEarlier.value ? "Loading" : "Earlier messages"}</button>`}
         ${!lines.length && !outgoing.length && html`<p class="room-nothing">Nothing has been said yet. Write the first line; everybody in the class reads it.</p>`}
-        <ol role="log" aria-live="polite" aria-label="Messages">
+        <div role="log" aria-live="polite" aria-label="Messages"><ol>
           ${lines.map((line, at) => html`<${Said} key=${line.seq} line=${line} before=${lines[at - 1]} people=${people} me=${you.user_id} />`)}
           ${outgoing.map((line) => html`<${OnItsWay} key=${line.client_id} line=${line} isConnected=${isCurrent} classroom=${classroom} />`)}
-        </ol>
+        </ol></div>
       </div>
       ${unread > 0 && html`
         <button type="button" class="button compact room-unread" onClick=${toEnd}>${unread} new ${unread === 1 ? "message" : "messages"}</button>`}

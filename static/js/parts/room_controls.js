@@ -5,9 +5,10 @@ import { RoomIcon } from "./room_icon.js";
 
 /** @typedef {{classroom: import("../live/classroom.js").Classroom}} Props */
 
-/** @param {{icon: string, word: string, label?: string, isOn?: boolean, isFault?: boolean, act: () => void, className?: string}} props */
-const Control = ({ icon, word, label = word, isOn, isFault = false, act, className = "" }) => html`
-  <button type="button" class=${`room-control ${className}`} aria-label=${label} aria-pressed=${isOn} data-fault=${isFault} onClick=${act}>
+/** Its name begins with the word one sees, so that it can be asked for by voice.
+ * @param {{icon: string, word: string, label: string, isOn: boolean, isFault?: boolean, act: () => void, className?: string}} props */
+const Control = ({ icon, word, label, isOn, isFault = false, act, className = "" }) => html`
+  <button type="button" class=${`room-control ${className}`} aria-label=${label} data-on=${isOn} data-fault=${isFault} onClick=${act}>
     <${RoomIcon} name=${icon} /><span aria-hidden="true">${word}</span>
   </button>
 `;
@@ -19,7 +20,7 @@ const Microphone = ({ classroom }) => {
   const isOn = state === "on" && !isMuted;
   const act = () => (state === "on" ? devices.capture.mute(!isMuted) : classroom.turnOn(["microphone"]));
   return html`<${Control} icon=${isOn ? "microphone" : "microphone-off"} word=${isOn ? "Mute" : "Unmute"} isOn=${isOn}
-    label="Microphone" isFault=${state === "fault"} act=${act} />`;
+    label=${isOn ? "Mute microphone" : "Unmute microphone"} isFault=${state === "fault"} act=${act} />`;
 };
 
 /** @param {Props} props */
@@ -27,8 +28,8 @@ const Camera = ({ classroom }) => {
   const { state } = classroom.media.value.capture.camera;
   const isOn = state === "on";
   const act = () => (isOn ? classroom.devices.turnOff("camera") : classroom.turnOn(["camera"]));
-  return html`<${Control} icon=${isOn ? "camera" : "camera-off"} word=${isOn ? "Stop" : "Camera"} isOn=${isOn} label="Camera"
-    isFault=${state === "fault"} act=${act} />`;
+  return html`<${Control} icon=${isOn ? "camera" : "camera-off"} word=${isOn ? "Stop" : "Start"} isOn=${isOn}
+    label=${isOn ? "Stop camera" : "Start camera"} isFault=${state === "fault"} act=${act} />`;
 };
 
 /** @param {Props} props */
@@ -37,15 +38,15 @@ const Screen = ({ classroom }) => {
   const { capture } = classroom.devices;
   const isOn = classroom.media.value.capture.screen;
   const act = () => (isOn ? capture.closeScreen() : capture.openScreen());
-  return html`<${Control} icon=${isOn ? "stop" : "screen"} word=${isOn ? "Stop sharing" : "Share"} isOn=${isOn} label="Share your screen" act=${act}
-    className="is-wide-only" />`;
+  return html`<${Control} icon=${isOn ? "stop" : "screen"} word=${isOn ? "Unshare" : "Share"} isOn=${isOn}
+    label=${isOn ? "Unshare screen" : "Share screen"} act=${act} className="is-wide-only" />`;
 };
 
 /** @param {Props} props */
 const Sound = ({ classroom }) => {
   const { isOn } = classroom.media.value.sound;
-  return html`<${Control} icon=${isOn ? "sound" : "sound-off"} word="Sound" isOn=${isOn} label="Sound of the room"
-    act=${() => classroom.devices.turnSound(!isOn)} />`;
+  return html`<${Control} icon=${isOn ? "sound" : "sound-off"} word=${isOn ? "Silence" : "Listen"} isOn=${isOn}
+    label=${isOn ? "Silence the room" : "Listen to the room"} act=${() => classroom.devices.turnSound(!isOn)} />`;
 };
 
 const PLACES = new Intl.PluralRules("en", { type: "ordinal" });

@@ -8,9 +8,9 @@ import { Icon } from "./icon.js";
 
 /** @param {{rows?: number, kind?: "row" | "card" | "line"}} props */
 export const Loading = ({ rows = 4, kind = "row" }) => html`
-  <div class=${`skeletons ${kind}`} role="status">
+  <div class=${`skeletons of-${kind}`} role="status">
     <span class="visually-hidden">Loading</span>
-    ${Array.from({ length: rows }, (_, at) => html`<div class=${`skeleton ${kind}`} key=${at} aria-hidden="true"></div>`)}
+    ${Array.from({ length: rows }, (_, at) => html`<div class=${`skeleton a-${kind}`} key=${at} aria-hidden="true"></div>`)}
   </div>
 `;
 
