@@ -24,7 +24,7 @@ NTP_EPOCH = 2208988800  # 1900 to 1970, seconds
 
 
 class Gaps:
-    """The sequence numbers a source lacks: noted at a jump, asked for with timers, given up in time."""
+    """The (extended) sequence numbers a source lacks: noted at a jump, asked for with timers, given up in time."""
 
     def __init__(self, kind: str) -> None:
         self.give_up = GIVE_UP_SECONDS[kind]
@@ -37,7 +37,7 @@ class Gaps:
         """A packet `ahead` numbers past `newest` came; those between are missing. At most LARGEST_GAP are held."""
         for step in range(1, ahead if ahead <= LARGEST_GAP else 0):
             if len(self._missing) < LARGEST_GAP:
-                self._missing[(newest + step) & 0xFFFF] = [now, float("-inf"), 0]
+                self._missing[newest + step] = [now, float("-inf"), 0]
 
     def arrived(self, seq: int) -> None:
         """It came after all."""

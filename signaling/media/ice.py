@@ -8,6 +8,7 @@ Everything else from anywhere is dropped unread: a stranger's packet reaches nei
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -37,8 +38,11 @@ log = logging.getLogger(__name__)
 class Reached(Protocol):
     """What a link is to the mux."""
 
-    def checked(self, address: Address, send: Callable[[Any, Address], Any], nominated: bool) -> bool:
-        """A good check came from there; True when datagrams from this address may be handed in."""
+    def checked(self, address: Address, sock: socket.socket, nominated: bool) -> None:
+        """A good check came from there on this socket; datagrams from that address are handed in from now on."""
+
+    def sender_changed(self) -> None:
+        """Ask `Mux.sender` again how to send."""
 
     def datagram(self, size: int) -> None:
         """`size` bytes are in IN_VIEW, from an address this link was checked from."""
@@ -84,7 +88,6 @@ class Mux:
         self.by_ufrag: dict[str, tuple[Reached, bytes]] = {}
         self.by_address: dict[Address, Reached] = {}
         self.loss_in = self.loss_out = 0.0  # test switch: share of media datagrams dropped on purpose; 0 outside tests
-        self._senders = {sock: self._sender(sock) for sock in self.sockets}
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
             loop.add_reader(sock, self._readable, sock)
@@ -111,23 +114,20 @@ class Mux:
     def lose(self, share_in: float, share_out: float) -> None:
         """Test switch: drop this share of media datagrams each way from now on."""
         self.loss_in, self.loss_out = share_in, share_out
+        for link, _ in self.by_ufrag.values():
+            link.sender_changed()
 
-    def _sender(self, sock: socket.socket) -> Callable[[Any, Address], Any]:
-        """How links send. A full buffer or a dead route drops the packet: waiting would delay everybody, and a NACK
-        brings it back.
-        """
-        counters, sendto = self.counters, sock.sendto
+    def sender(self, sock: socket.socket) -> Callable[[Any, Address], Any]:
+        """How links send on this socket: its own method, but while the test switch is on one that loses media."""
+        if not self.loss_out:
+            return sock.sendto
+        share, counters, sendto = self.loss_out, self.counters, sock.sendto
 
         def send(data: Any, address: Address) -> None:
-            if self.loss_out and data[0] >= 128 and random.random() < self.loss_out:
+            if data[0] >= 128 and random.random() < share:
                 counters.test_lost += 1
-                return
-            try:
+            else:
                 sendto(data, address)
-            except BlockingIOError:
-                counters.send_blocked += 1
-            except OSError:
-                counters.send_failed += 1
 
         return send
 
@@ -148,7 +148,7 @@ class Mux:
                 if link is not None and IN_VIEW[0] > 3:
                     link.datagram(size)
                 elif IN_VIEW[0] < 4:
-                    self._check(IN_VIEW[:size], address, self._senders[sock])
+                    self._check(IN_VIEW[:size], address, sock)
                 else:
                     counters.strangers_dropped += 1
             except Exception:
@@ -156,7 +156,7 @@ class Mux:
                 if counters.errors < 100 or counters.errors % 1000 == 0:
                     log.exception("a datagram of %d bytes was not handled", size)
 
-    def _check(self, datagram: memoryview, address: Address, send: Callable[[Any, Address], Any]) -> None:
+    def _check(self, datagram: memoryview, address: Address, sock: socket.socket) -> None:
         counters = self.counters
         link, password = self.by_ufrag.get(username_of(datagram) or "", (None, b""))
         if link is None:
@@ -174,6 +174,7 @@ class Mux:
         reply = stun.Message(request.message_method, stun.Class.RESPONSE, transaction_id=request.transaction_id)
         reply.attributes["XOR-MAPPED-ADDRESS"] = address[:2]
         reply.add_message_integrity(password)
-        if link.checked(address, send, "USE-CANDIDATE" in request.attributes):
-            self.by_address[address] = link
-        send(bytes(reply), address)
+        self.by_address[address] = link
+        link.checked(address, sock, "USE-CANDIDATE" in request.attributes)
+        with contextlib.suppress(OSError):  # the browser asks again
+            sock.sendto(bytes(reply), address)

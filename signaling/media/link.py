@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -70,7 +71,8 @@ class Link:
         self.session = secrets.randbits(50)
         self.versions = 0
         self.address: Address | None = None
-        self.send: Callable[[Any, Any], Any] = _nowhere
+        self.sendto: Callable[[Any, Any], Any] = _nowhere  # the socket's own; raises OSError
+        self.socket: socket.socket | None = None
         self.tx: Any = None
         self.closed = False
         self.remote_ufrag = ""
@@ -128,10 +130,21 @@ class Link:
             self.counters.errors += 1
             return
         self.counters.rtcp_out += 1
-        self.send(OUT_VIEW[: LENGTH[0]], self.address)
+        self.send(OUT_VIEW[: LENGTH[0]])
+
+    def send(self, data: Any) -> None:
+        """Send one datagram. A full buffer or a dead route drops it: waiting would delay everybody, and a NACK brings
+        it back.
+        """
+        try:
+            self.sendto(data, self.address)
+        except BlockingIOError:
+            self.counters.send_blocked += 1
+        except OSError:
+            self.counters.send_failed += 1
 
     # --- called by the mux ------------------------------------------------------------------------
-    def checked(self, address: Address, send: Callable[[Any, Address], Any], nominated: bool) -> bool:
+    def checked(self, address: Address, sock: socket.socket, nominated: bool) -> None:
         """A good check: adopt the address if the browser says so; it moves once or twice during set-up, and later with
         its network.
         """
@@ -139,12 +152,17 @@ class Link:
         self._addresses.pop(address, None)
         self._addresses[address] = None
         if nominated or self.address is None:
-            self.address, self.send = address, send
+            self.address, self.socket = address, sock
+            self.sendto = self.mux.sender(sock)
         if len(self._addresses) > ADDRESSES_PER_LINK:
             oldest = next(a for a in self._addresses if a != self.address)
             del self._addresses[oldest]
             self.mux.forget(self, (), (oldest,))
-        return True
+
+    def sender_changed(self) -> None:
+        """The mux sends in another way now (its test switch was set)."""
+        if self.socket is not None:
+            self.sendto = self.mux.sender(self.socket)
 
     def datagram(self, size: int) -> None:
         """Tell DTLS, RTP and RTCP apart (RFC 9443, section 2) and hand on what verifies."""
@@ -186,7 +204,7 @@ class Link:
 
     def _send_handshake(self, data: bytes) -> None:
         if self.address is not None:
-            self.send(data, self.address)
+            self.send(data)
 
     def _handshake_changed(self, state: str) -> None:
         if state == "connected":

@@ -1,7 +1,7 @@
-"""One incoming track: its packet cache, what is missing of it, its keyframes, and who is fed with it.
+"""One incoming track: its cache, what is missing of it, its keyframes, and who is fed with it.
 
-The cache serves every subscriber's retransmissions, so it exists once per source. A number is taken from a publisher at
-most once while it is in the cache: under AES-GCM the same number must never be sent with two different contents.
+Its sequence numbers are extended here and never wrap again; `newest`, `received` and `octets` are kept once per source,
+and what each m-line it feeds has sent follows from them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from signaling.media import feedback
+from signaling.media.cache import Packet, PacketCache
 from signaling.media.counters import Counters
 from signaling.media.dtls import rtp
+from signaling.media.fanout import Line, fan_out
 from signaling.media.keyframes import BEGINS_KEYFRAME
 from signaling.media.sdp import Chosen
+from signaling.media.sdp_lines import AUDIO_TYPE, VIDEO_TYPES
 
 CACHE_PACKETS = {"video": 1024, "audio": 128}  # a power of two; about 3 s at 2.5 Mbit/s, 2.5 s of audio
 RECENT_KEYFRAME = 40  # packets: a keyframe begun within these is replayed to a fresh m-line instead of asking for one
@@ -23,28 +26,15 @@ NACK_TICK_SECONDS = 0.02
 SILENT_SECONDS = 5.0  # without a packet: not flowing any more
 
 
-class Packet(NamedTuple):
-    """A cached packet: RTP number and timestamp, padding bit and marker bit in place, payload."""
-
-    seq: int
-    timestamp: int
-    padding: int
-    marker: int
-    payload: bytes
-
-
-class Fed(Protocol):
+class Fed(Line, Protocol):
     """What a source feeds: one m-line of a subscriber."""
 
     @property
     def ready(self) -> bool:
         """Its subscriber's SRTP is up."""
 
-    def cut_over(self, source: Source, seq: int, timestamp: int) -> None:
+    def cut_over(self, source: Source, packet: Packet) -> None:
         """From this packet on it is fed; moves itself from `waiting` to `outs`."""
-
-    def forward(self, seq: int, timestamp: int, padding: int, marker: int, payload: bytes, send_time: bytes) -> None:
-        """Send one packet on."""
 
     def bind(self, source: Source | None) -> None:
         """Be fed by another source, or none."""
@@ -80,6 +70,7 @@ class Source:
     ) -> None:  # fmt: skip
         self.user, self.name, self.kind, self.chosen = user, name, kind, chosen
         self.codec, self.rate = chosen.name, chosen.clock_rate
+        self.out_type = AUDIO_TYPE if kind == "audio" else VIDEO_TYPES[chosen.name][0]  # towards subscribers
         self.permitted = False
         self.is_flowing = False
         self.is_ended = False
@@ -88,20 +79,20 @@ class Source:
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
         self.clock: SenderClock | None = None
         self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
-        self.newest: int | None = None
+        self.newest: int | None = None  # the newest extended number
         self.newest_timestamp = 0
         self.newest_at = 0.0
         self.keyframe: int | None = None  # where the last keyframe begins
         self._keyframe_timestamp: int | None = None
         self._send_rtcp, self._flows, self._counters = send_rtcp, flows, counters
         self._begins_keyframe = BEGINS_KEYFRAME.get(chosen.name)
-        self._mask = CACHE_PACKETS[kind] - 1
-        self._cache: list[Packet | None] = [None] * CACHE_PACKETS[kind]
+        self._cache = PacketCache(CACHE_PACKETS[kind])
         self._gaps = feedback.Gaps(kind)
         self._requests = feedback.KeyframeRequests()
         self._nack_timer: asyncio.TimerHandle | None = None
         self._keyframe_timer: asyncio.TimerHandle | None = None
-        self._base = self._cycles = self._received = 0
+        self.received = self.octets = 0  # packets and payload bytes that were new, since the beginning
+        self._base = self._received_before = 0
         self._prior = (0, 0)
         self._jitter = self._transit = 0.0
 
@@ -138,55 +129,54 @@ class Source:
         now = time.monotonic()
         newest = self.newest
         if newest is None:
-            newest = self.newest = self._base = seq
+            newest = self.newest = self._base = seq + 0x10000
         ahead = (seq - newest) & 0xFFFF
         if ahead < 0x8000:
+            extended = newest + ahead
             if ahead > 1:
                 self._jumped(newest, ahead, now)
-            self.newest, self.newest_timestamp, self.newest_at = seq, timestamp, now
-            self._cycles += ahead
+            self.newest, self.newest_timestamp, self.newest_at = extended, timestamp, now
             transit = now * self.rate - timestamp
             self._jitter += (min(abs(transit - self._transit), self.rate) - self._jitter) / 16
             self._transit = transit
-        elif 0x10000 - ahead > self._mask:
-            return  # older than the cache: nobody can tell any more whether it was sent
         else:
-            self._gaps.arrived(seq)
-        held = self._cache[seq & self._mask]
-        if held is not None and held[0] == seq:
-            return  # a duplicate
-        self._received += 1
-        self._cache[seq & self._mask] = Packet(seq, timestamp, padding, marker, payload)
+            extended = newest + ahead - 0x10000
+            self._gaps.arrived(extended)
+        packet = Packet(extended, timestamp, padding, marker, payload)
+        if not self._cache.put(packet, max(newest, extended)):
+            return
+        self.received += 1
+        self.octets += len(payload)
         if not self.is_flowing:
             self.is_flowing = True
             self._flows(self, True)
         joined: list[Fed] = []
         if self._begins_keyframe is None:
-            joined = self._cut_over(seq, timestamp)
+            joined = self._cut_over(packet)
         elif self._begins_keyframe(payload) and timestamp != self._keyframe_timestamp:
-            self.keyframe, self._keyframe_timestamp = seq, timestamp
-            joined = self._cut_over(seq, timestamp)
+            self.keyframe, self._keyframe_timestamp = extended, timestamp
+            joined = self._cut_over(packet)
         elif self.waiting and self._keyframe_timer is None:
             self._ask_again()
         if self.outs:
-            send_time = send_time_now() if self._begins_keyframe is not None else b""
-            self._counters.rtp_out += len(self.outs)
-            for out in self.outs:
-                out.forward(seq, timestamp, padding, marker, payload, send_time)
-            if joined and seq != self.newest:
-                self._catch_up(joined, seq, send_time)
+            self.send(self.outs, packet)
+            if joined and extended != self.newest:
+                self._catch_up(joined, extended)
+
+    def send(self, outs: Sequence[Fed], packet: Packet) -> None:
+        """Forward one packet to these m-lines."""
+        send_time = send_time_now() if self._begins_keyframe is not None else b""
+        fan_out(outs, packet, self.out_type, send_time, self._counters)
 
     def cached(self, seq: int) -> Packet | None:
-        """The packet with this number, if it is still there."""
-        held = self._cache[seq & self._mask]
-        return held if held is not None and held[0] == seq else None
+        """The packet with this extended number, if it is still there."""
+        return self._cache.get(seq)
 
     def since_keyframe(self) -> list[Packet]:
         """The last keyframe and what came after, if it began at most RECENT_KEYFRAME packets ago; else nothing."""
-        if self.keyframe is None or self.newest is None or (self.newest - self.keyframe) & 0xFFFF >= RECENT_KEYFRAME:
+        if self.keyframe is None or self.newest is None or self.newest - self.keyframe >= RECENT_KEYFRAME:
             return []
-        count = ((self.newest - self.keyframe) & 0xFFFF) + 1
-        return [packet for i in range(count) if (packet := self.cached((self.keyframe + i) & 0xFFFF))]
+        return [packet for seq in range(self.keyframe, self.newest + 1) if (packet := self.cached(seq))]
 
     def want_keyframe(self) -> None:
         """Ask the publisher for a keyframe, coalesced; asked again while anybody waits, because a request may be lost
@@ -210,17 +200,19 @@ class Source:
         """Our report block about this source, with what lets the publisher compute the round trip (RFC 3550, section
         6.4.1).
         """
-        expected = self._cycles + 1
-        span, got = expected - self._prior[0], self._received - self._prior[1]
-        self._prior = (expected, self._received)
+        newest = self.newest or 0
+        expected = newest - self._base + 1
+        received = self.received - self._received_before
+        span, got = expected - self._prior[0], received - self._prior[1]
+        self._prior = (expected, received)
         last, delay = 0, 0
         if self.clock is not None:
             last = (self.clock.ntp_field >> 16) & 0xFFFFFFFF
             delay = int((time.time() - self.clock.arrived) * 65536) & 0xFFFFFFFF
         return rtp.RtcpReceiverInfo(
             ssrc=self.ssrc or 0, fraction_lost=min(255, max(0, (span - got) * 256 // span)) if span > 0 else 0,
-            packets_lost=rtp.clamp_packets_lost(expected - self._received),
-            highest_sequence=(self._base + self._cycles) & 0xFFFFFFFF, jitter=int(self._jitter), lsr=last, dlsr=delay,
+            packets_lost=rtp.clamp_packets_lost(expected - received),
+            highest_sequence=(newest - 0x10000) & 0xFFFFFFFF, jitter=int(self._jitter), lsr=last, dlsr=delay,
         )  # fmt: skip
 
     def tick(self) -> None:
@@ -230,20 +222,18 @@ class Source:
             self._flows(self, False)
 
     # --- inside -----------------------------------------------------------------------------------
-    def _cut_over(self, seq: int, timestamp: int) -> list[Fed]:
+    def _cut_over(self, packet: Packet) -> list[Fed]:
         joined = [out for out in self.waiting if out.ready] if self.waiting else []
         for out in joined:
-            out.cut_over(self, seq, timestamp)
+            out.cut_over(self, packet)
         return joined
 
-    def _catch_up(self, joined: Sequence[Fed], seq: int, send_time: bytes) -> None:
+    def _catch_up(self, joined: Sequence[Fed], seq: int) -> None:
         """The first packet of a keyframe came late, by retransmission: those after it are in the cache already."""
         assert self.newest is not None
-        for step in range(1, ((self.newest - seq) & 0xFFFF) + 1):
-            if packet := self.cached((seq + step) & 0xFFFF):
-                self._counters.rtp_out += len(joined)
-                for out in joined:
-                    out.forward(*packet, send_time)
+        for later in range(seq + 1, self.newest + 1):
+            if packet := self.cached(later):
+                self.send(joined, packet)
 
     def _jumped(self, newest: int, ahead: int, now: float) -> None:
         self._gaps.jumped(newest, ahead, now)
@@ -256,7 +246,7 @@ class Source:
         self._nack_timer = None
         if self.ssrc is not None and (numbers := self._gaps.due(time.monotonic())):
             self._counters.nacks_out += len(numbers)
-            self._send_rtcp(*feedback.nack(self.ssrc, numbers))
+            self._send_rtcp(*feedback.nack(self.ssrc, [number & 0xFFFF for number in numbers]))
         if self._gaps:
             self._nack_timer = asyncio.get_running_loop().call_later(NACK_TICK_SECONDS, self._ask_missing)
 
@@ -276,9 +266,9 @@ class Source:
     def _forget(self) -> None:
         """A new beginning: nothing older is asked for or sent again."""
         self.newest = self.keyframe = self._keyframe_timestamp = self.clock = None
-        self._cache = [None] * len(self._cache)
+        self._cache.clear()
         self._gaps.clear()
-        self._cycles = self._received = 0
+        self._received_before = self.received
         self._prior = (0, 0)
         for timer in (self._nack_timer, self._keyframe_timer):
             if timer is not None:

@@ -269,13 +269,13 @@ class PublishingPeer:
         await self.wire.connect(Described.read(answer))
         return self
 
-    def send(self, source: str, *, key: bool = False, count: int = 1, size: int = 200) -> None:
+    def send(self, source: str, *, key: bool = False, count: int = 1, size: int = 200, tail: bytes = b"") -> None:
         """The next `count` packets of a source; for video each is a frame of its own, the first a keyframe if asked."""
         kind, payload_type, _ = LINE[source]
         for index in range(count):
             self.seqs[source] = seq = (self.seqs[source] + 1) & 0xFFFF
             self.timestamps[source] += 960 if kind == "audio" else 4500
-            content = struct.pack("!IH", self.user, seq) + bytes(size)
+            content = struct.pack("!IH", self.user, seq) + bytes(size) + tail
             payload = content if kind == "audio" else vp8(content, key=key and index == 0)
             self.sent[source][seq] = payload
             if random.random() >= self.lose:

@@ -15,9 +15,9 @@ def test_a_missing_number_is_asked_for_after_a_moment_repeated_and_given_up() ->
     gaps = Gaps("video")
     gaps.jumped(65534, 3, 0.0)
     assert gaps.due(0.01) == []
-    assert gaps.due(0.03) == [65535, 0]
+    assert gaps.due(0.03) == [65535, 65536]
     assert gaps.due(0.05) == []
-    assert gaps.due(0.10) == [65535, 0]
+    assert gaps.due(0.10) == [65535, 65536]
     assert gaps.due(1.5) == []
     assert not gaps
 
