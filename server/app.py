@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -43,12 +43,18 @@ log = structlog.get_logger(__name__)
 
 
 class FanOut:
-    """Publishes facts to every listener; the list is complete before the first fact."""
+    """Publishes facts to every listener here and over the bus; complete before the first fact."""
 
     def __init__(self) -> None:
         self.listeners: list[Publisher] = []
+        self.tell_others: Callable[[Sequence[object]], None] = lambda facts: None
 
     def publish(self, facts: Sequence[object]) -> None:
+        self.hear(facts)
+        self.tell_others(facts)
+
+    def hear(self, facts: Sequence[object]) -> None:
+        """Facts of another process: for the listeners here alone."""
         for listener in self.listeners:
             try:
                 listener.publish(facts)
@@ -92,8 +98,11 @@ def build(
     metrics, readiness = Metrics(), Readiness(media_needed=media_address is not None)
     database = Database.open(settings.database_url, publisher=told, clock=clock)
     accounts = Accounts.of(settings, database)
-    gateway = Gateway(settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess)
+    gateway = Gateway(
+        settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess, told.hear
+    )
     library = Library.of(settings, database)
+    told.tell_others = gateway.bus.tell
     told.listeners += [accounts.authenticate, library.gate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
     app[ACCOUNTS] = accounts

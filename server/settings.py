@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, alias="PORT", ge=0, le=65535)
     data_dir: Path = Field(Path("./var"), alias="LECTERN_DATA_DIR")
     database_url_given: str = Field("", alias="DATABASE_URL")
+    redis_url: str = Field("", alias="REDIS_URL")
     secret_key_given: str = Field("", alias="SECRET_KEY")
     media_port: int = Field(8081, alias="MEDIA_PORT", ge=0, le=65535)
     media_address: str = Field("", alias="LECTERN_MEDIA_ADDRESS")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -19,12 +19,15 @@ from server.metrics import Metrics
 from server.ports import Clock
 from server.settings import Settings
 from signaling.announcer import Announcer, Errands
+from signaling.bus import Bus, NoBus, RedisBus
 from signaling.client import live_room
 from signaling.doorway import Doorway, Guess
 from signaling.handshake import Handshake
+from signaling.healer import Healer
 from signaling.live_namespace import LiveNamespace
 from signaling.media.client import MediaClient
 from signaling.media_desk import MediaDesk
+from signaling.rooms.effects import RoomClosed
 from signaling.rooms.keeper import Keeper
 from signaling.rooms.presence import Presence
 from signaling.rooms.registry import Registry
@@ -49,6 +52,7 @@ class Gateway:
         readiness: Readiness,
         clock: Clock,
         guess: Guess,
+        hear: Callable[[Sequence[object]], None],
     ) -> None:
         self._settings, self._database, self._readiness = settings, database, readiness
         held = timedelta(seconds=settings.seat_seconds)
@@ -70,6 +74,26 @@ class Gateway:
             database, self._writer, seat_held=held, empty_after=timedelta(seconds=settings.empty_room_seconds)
         )
         self._media_client: MediaClient | None = None
+        self._hear = hear
+        self.bus: Bus = NoBus()
+        if settings.redis_url:
+            self.bus = RedisBus(
+                settings.redis_url,
+                watched=self.presence.rooms,
+                on_room=self._registry.advance,
+                on_facts=self._heard,
+                on_missed=self._missed,
+            )
+        readiness.bus_is_up = lambda: self.bus.is_up
+        self.timeline.ring = self.bus.ring
+        self._healer = Healer(
+            database,
+            self._registry,
+            self.bus,
+            rooms=self._rooms_here,
+            clients=lambda: [connection.state for connection in self.live.connections()],
+            announce=hear,
+        )
 
     def attach(self, app: web.Application) -> None:
         """Serve /socket.io/ from this application."""
@@ -81,6 +105,9 @@ class Gateway:
         self.timeline.lease_id = self.presence.lease_id
         if self._database.is_sqlite:
             await self._end_old_tracks()
+        else:
+            await self._healer.start()
+        await self.bus.start()
         await self._keeper.start()
 
     async def use_media(self, address: str, secret: str | None) -> None:
@@ -93,6 +120,7 @@ class Gateway:
         """Tell clients to come back elsewhere, finish what is in line, leave nothing open."""
         self._readiness.draining = True
         await self._keeper.close()
+        await self._healer.close()
         connections = list(self.live.connections())
         for index, connection in enumerate(connections):
             spread = DRAIN_SPREAD_SECONDS * index / max(1, len(connections))
@@ -103,8 +131,30 @@ class Gateway:
         if self._media_client is not None:
             await self._media_client.close()
         await self._errands.close()
+        await self.bus.close()
         await self._registry.close()
         await self.presence.close()
+
+    def _rooms_here(self) -> list[int]:
+        """Live sessions somebody here is in, enters or waits for."""
+        rooms = {room for connection in self.live.connections() for room in connection.state.places}
+        return sorted(rooms)
+
+    def _missed(self, live_session_ids: Iterable[int]) -> None:
+        for live_session_id in live_session_ids:
+            self._registry.heal(live_session_id)
+
+    def _heard(self, facts: Sequence[object]) -> None:
+        """Another process's facts; the last events of a room are told before its closing."""
+        for fact in facts:
+            if isinstance(fact, RoomClosed):
+                self._errands.spawn(self._heard_closing(fact))
+            else:
+                self._hear([fact])
+
+    async def _heard_closing(self, fact: RoomClosed) -> None:
+        await self._registry.catch_up(fact.live_session_id)
+        self._hear([fact])
 
     async def _end_old_tracks(self) -> None:
         """Embedded, the media worker began with us: what the last one forwarded is over."""

@@ -16,6 +16,10 @@ from server.settings import Settings
 Authenticate = Callable[[str], Awaitable[Actor]]
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass
 class Readiness:
     """What /readyz tells; app.py and the supervisor set it."""
@@ -27,6 +31,7 @@ class Readiness:
     media_answered_once: bool = False
     demo_seeding: bool = False
     draining: bool = False
+    bus_is_up: Callable[[], bool] = _always
 
 
 SETTINGS = web.AppKey("SETTINGS", Settings)

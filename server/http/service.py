@@ -41,6 +41,8 @@ async def readyz(request: Request) -> tuple[dict[str, Any], int]:
         waiting.append("seeding")
     if state.media_needed and not state.media_answers:
         (degraded if state.media_answered_once else waiting).append("media")
+    if not state.bus_is_up():
+        degraded.append("redis")
     try:
         await request.app[DATABASE].ping()
     except LecternError:

@@ -122,6 +122,10 @@ class Presence:
         wanted = set(user_ids)
         return {u: room for room, users in self._inside.items() for u in users if u in wanted and users[u] > 0}
 
+    def rooms(self) -> Collection[int]:
+        """The live sessions somebody here is in."""
+        return self._inside.keys()
+
     def is_online(self, user_id: int) -> bool:
         return self._tabs[user_id] > 0
 

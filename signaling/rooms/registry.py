@@ -75,6 +75,12 @@ class Registry:
             self._healing[live_session_id] = task
             task.add_done_callback(lambda _: self._healing.pop(live_session_id, None))
 
+    async def catch_up(self, live_session_id: int) -> None:
+        """Like heal(), and wait for its end."""
+        self.heal(live_session_id)
+        if (task := self._healing.get(live_session_id)) is not None:
+            await asyncio.wait([task])
+
     async def _heal(self, live_session_id: int) -> None:
         wait = HEAL_FIRST_WAIT_SECONDS
         while (entry := self._entries.get(live_session_id)) is not None:

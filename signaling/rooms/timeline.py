@@ -6,7 +6,7 @@ transaction (REST, jobs); writer.py groups sockets' commands into transactions o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from signaling.rooms.room import Enter, Leave, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
+Ring = Callable[[int, str, Sequence[TimelineEvent]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Timeline:
     def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
         self.database, self.registry, self.seat_held = database, registry, seat_held
         self.lease_id = 0  # set by presence when the process's lease is written
+        self.ring: Ring = lambda live_session_id, epoch, events: None  # the bell of the other processes
 
     async def perform(self, work: Work, command: Any) -> Mapping[str, Any]:
         """A room command in the caller's transaction; members are told after its commit. Raises LecternError."""
@@ -148,6 +150,7 @@ class Timeline:
     def tell(self, work: Work) -> None:
         for live_session_id, scene in work.scratch.get(Scene, {}).items():
             self.registry.advance(live_session_id, scene.row.epoch, scene.events)
+            self.ring(live_session_id, scene.row.epoch, scene.events)
 
     def doubt(self, work: Work) -> None:
         for live_session_id in work.scratch.get(Scene, {}):

@@ -1,0 +1,144 @@
+"""Two web processes on one PostgreSQL and one Redis: one room, one inbox, one door; also while Redis is away.
+
+Each application has its own engine, connections and bus, as two processes would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
+
+from server.app import build
+from server.courses.tables import Course
+from server.db.database import Database
+from server.events import EnrollmentEnded
+from server.http.keys import DATABASE, READINESS, ROOMS
+from server.live_sessions.commands import CutOff, EndLiveSession, StartLiveSession
+from server.settings import Settings
+from tests.conftest import SECRET
+from tests.factories import World
+from tests.fakes import HeardFacts
+from tests.services import Postgres, Redis
+from tests.signaling.conftest import Tab
+
+Open = Callable[[int, str], Awaitable[Tab]]
+
+
+@pytest.fixture
+async def own_redis() -> AsyncIterator[Redis]:
+    """One that a test may kill."""
+    server = Redis.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(postgres: Postgres) -> AsyncIterator[Database]:
+    name = postgres.create()
+    opened = Database.open(postgres.url(name).replace("postgresql:", "postgresql+asyncpg:"), publisher=HeardFacts())
+    yield opened
+    await opened.close()
+    postgres.drop(name)
+
+
+@pytest.fixture
+async def processes(
+    database: Database, world: World, own_redis: Redis, tmp_path: Path
+) -> AsyncIterator[list[TestServer]]:
+    """Two servers; each with its own application."""
+    given = {
+        "DATABASE_URL": database.writer.url.render_as_string(hide_password=False),
+        "SECRET_KEY": SECRET,
+        "REDIS_URL": own_redis.url,
+        "LECTERN_DATA_DIR": str(tmp_path),
+    }
+    async with AsyncExitStack() as stack:
+        servers = []
+        for _ in range(2):
+            server = TestServer(build(Settings.model_validate(given)))
+            await server.start_server()
+            stack.push_async_callback(server.close)
+            servers.append(server)
+        yield servers
+
+
+@pytest.fixture
+async def open_tab(processes: list[TestServer], world: World) -> AsyncIterator[Open]:
+    """`await open_tab(1, "bo")`: a tab of that person on the second process."""
+    opened: list[Tab] = []
+
+    async def open_one(process: int, person: str) -> Tab:
+        made = Tab(str(processes[process].make_url("")).rstrip("/"))
+        opened.append(made)
+        return await made.connect(world.token(person))
+
+    yield open_one
+    for one in opened:
+        await one.close()
+
+
+async def _start(server: TestServer, live_session_id: int, actor_id: int) -> None:
+    async with server.app[DATABASE].work() as work:
+        await server.app[ROOMS].perform(work, StartLiveSession(live_session_id, actor_id))
+
+
+async def test_a_room_is_one_room_on_both(processes: list[TestServer], world: World, open_tab: Open) -> None:
+    room = (await world.live_session(students=["bo"], status="scheduled")).id
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    assert (await bo.wish("join", live_session_id=room))["waiting"]
+    await _start(processes[0], room, world.id_of("ana"))
+    assert (await bo.hear("notification"))["type"] == "live_session_started"
+    assert (await bo.hear("room_opened"))["live_session_id"] == room
+    await ana.wish("join", live_session_id=room)
+    for number in range(10):
+        one = (ana, bo)[number % 2]
+        assert (await one.durable("chat_send", live_session_id=room, text=f"{number}"))["ok"]
+    for one in (ana, bo):
+        lines = await one.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[9:] and ls)
+        assert [line["payload"]["text"] for line in lines] == [str(number) for number in range(10)]
+        seqs = [event["seq"] for event in one.events]
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    async with processes[0].app[DATABASE].work() as work:
+        await processes[0].app[ROOMS].perform(work, EndLiveSession(room, world.id_of("ana")))
+    assert (await bo.hear("room_closed"))["reason"] == "ended"
+    assert "session_ended" in [event["type"] for event in bo.events]
+
+
+async def _revoke(server: TestServer, course: Course, user_id: int) -> None:
+    async with server.app[DATABASE].work() as work:
+        await server.app[ROOMS].perform(work, CutOff(course.id, user_id))
+        work.announce(EnrollmentEnded(course.id, user_id, is_revoked=True))
+
+
+async def test_who_is_revoked_here_is_out_there(processes: list[TestServer], world: World, open_tab: Open) -> None:
+    course = await world.course("ana", ["bo"])
+    room = (await world.live_session(course=course)).id
+    bo = await open_tab(1, "bo")
+    await bo.wish("join", live_session_id=room)
+    await _revoke(processes[0], course, world.id_of("bo"))
+    assert (await bo.hear("room_closed"))["reason"] == "revoked"
+
+
+async def test_without_redis_everything_arrives_a_little_later(
+    processes: list[TestServer], world: World, open_tab: Open, own_redis: Redis
+) -> None:
+    room = (await world.live_session(students=["bo", "cleo"])).id
+    ana, bo, cleo = await open_tab(0, "ana"), await open_tab(1, "bo"), await open_tab(1, "cleo")
+    for one in (ana, bo):
+        await one.wish("join", live_session_id=room)
+    own_redis.stop()
+    for number in range(5):
+        assert (await ana.durable("chat_send", live_session_id=room, text=f"{number}"))["ok"]
+    lines = await bo.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[4:] and ls)
+    assert [line["payload"]["text"] for line in lines] == [str(number) for number in range(5)]
+    second = (await world.live_session(students=["cleo"], status="scheduled", title="Another")).id
+    await _start(processes[0], second, world.id_of("ana"))
+    assert (await cleo.hear("notification"))["data"]["live_session_id"] == second
+    processes[0].app[READINESS].sockets_accepted = True
+    async with ClientSession() as session, session.get(processes[0].make_url("/readyz")) as answer:
+        assert (answer.status, (await answer.json())["degraded"]) == (200, ["redis"])
