@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Table, insert, select, update
 
 from server.accounts.tables import Invite, User
 from server.accounts.tokens import derived_key, token_hash
@@ -38,7 +38,11 @@ class InviteTokens:
 
     def token(self, invite: Invite) -> str:
         """The token of an invitation to a course."""
-        named = f"{invite.course_id}|{invite.email}|{invite.created_at.isoformat(timespec='microseconds')}"
+        return self.token_for(invite.course_id or 0, invite.email or "", invite.created_at)
+
+    def token_for(self, course_id: int, email: str, created_at: datetime) -> str:
+        """The token of the invitation made at that moment; no two share all three."""
+        named = f"{course_id}|{email}|{created_at.isoformat(timespec='microseconds')}"
         raw = hmac.digest(self._key, named.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
@@ -60,23 +64,31 @@ async def make_setup_link(work: Work) -> str:
     return token
 
 
-def add_course_invite(
-    work: Work, tokens: InviteTokens, course_id: int, email: str, tier: str, created_by: int
-) -> Invite:
-    """A new invitation of `email` (normal form) to a course."""
-    invite = Invite(
-        kind=COURSE,
-        course_id=course_id,
-        email=email,
-        tier=tier,
-        token_hash="",
-        created_by=created_by,
-        created_at=work.now,
-        expires_at=work.now + COURSE_INVITE_LIFE,
-    )
-    invite.token_hash = token_hash(tokens.token(invite))
-    work.add(invite)
-    return invite
+async def add_course_invites(
+    work: Work, tokens: InviteTokens, course_id: int, emails: Collection[str], tier: str, created_by: int
+) -> dict[str, Invite]:
+    """New invitations of these addresses (normal form) to a course, in two statements however many."""
+    if not emails:
+        return {}
+    created_at, expires_at = work.now, work.now + COURSE_INVITE_LIFE
+    rows = [
+        {
+            "kind": COURSE,
+            "course_id": course_id,
+            "email": email,
+            "tier": tier,
+            "token_hash": token_hash(tokens.token_for(course_id, email, created_at)),
+            "created_by": created_by,
+            "created_at": created_at,
+            "expires_at": expires_at,
+        }
+        for email in emails
+    ]
+    # One executemany and one SELECT: five hundred rows through the unit of work hold the only writer ten times longer.
+    table = Invite.__table__
+    assert isinstance(table, Table)
+    await work.execute(insert(table), rows)
+    return await open_course_invites(work, course_id, emails)
 
 
 async def open_course_invites(read: Reading, course_id: int, emails: Collection[str]) -> dict[str, Invite]:

@@ -7,16 +7,18 @@ for. Whoever loses their place is cut off from live rooms in the same transactio
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Table, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from server.access import Action, Actor
 from server.accounts.invites import end_invites_of
+from server.accounts.tables import User
 from server.courses import service
 from server.courses.rules import EnrollmentStatus, NotOnRoster, OwnCourse, Tier, may_enter_alone
 from server.courses.tables import Course, Enrollment
-from server.db import Work
+from server.db import UtcDateTime, Work
 from server.errors import Missing
 from server.events import EnrollmentActivated, EnrollmentEnded
 from server.live_sessions.commands import CutOff
@@ -140,20 +142,19 @@ async def _insert(work: Work, course_id: int, user_ids: Sequence[int], tier: Tie
         return set()
     table = Enrollment.__table__
     assert isinstance(table, Table)
-    rows = [
-        {
-            "course_id": course_id,
-            "user_id": user_id,
-            "tier": tier.value,
-            "status": ACTIVE,
-            "revision": 1,
-            "enrolled_at": work.now,
-        }
-        for user_id in user_ids
-    ]
+    values: dict[str, ColumnElement[Any]] = {
+        "course_id": literal(course_id),
+        "tier": literal(tier.value),
+        "status": literal(ACTIVE),
+        "revision": literal(1),
+        "enrolled_at": literal(work.now, UtcDateTime),
+    }
+    people = select(*values.values(), User.id).where(User.id.in_(user_ids)).order_by(User.id)
     insert = sqlite.insert(table) if work.is_sqlite else postgresql.insert(table)
     written = await work.execute(
-        insert.values(rows).on_conflict_do_nothing(index_elements=["course_id", "user_id"]).returning(table.c.user_id)
+        insert.from_select([*values, "user_id"], people)
+        .on_conflict_do_nothing(index_elements=["course_id", "user_id"])
+        .returning(table.c.user_id)
     )
     return set(written.scalars())
 

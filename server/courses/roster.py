@@ -15,7 +15,7 @@ from server.accounts.service import users_by_emails
 from server.accounts.tables import Invite, User
 from server.courses import enrollments, service
 from server.courses.rules import EnrollmentStatus, OwnCourse, Tier
-from server.courses.schemas import AddedShown, RosterEntry, RosterPerson
+from server.courses.schemas import AddedShown, Outcome, RosterEntry, RosterPerson
 from server.courses.tables import Course, Enrollment
 from server.db import Reading, Work
 from server.errors import Invalid, Missing
@@ -86,12 +86,22 @@ async def entry(read: Reading, course_id: int, user_id: int) -> RosterEntry:
     return entry_of(row[0], row[1])
 
 
-async def add(
-    work: Work, actor: Actor, course_id: int, addresses: Sequence[str], tier: Tier | None, links: InviteLinks
-) -> list[AddedShown]:
-    """Enroll the known among `addresses` and invite the others; an answer for each, in order, duplicates once.
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one address; shown() says it."""
 
-    Adding again changes nothing and shows the same link. Raises Missing, NotCourseInstructor.
+    email: str
+    outcome: Outcome
+    person: tuple[Enrollment, User] | None = None
+    invite: Invite | None = None
+
+
+async def add(
+    work: Work, actor: Actor, course_id: int, addresses: Sequence[str], tier: Tier | None, tokens: InviteTokens
+) -> list[Added]:
+    """Enroll the known among `addresses` and invite the others; one outcome each, in order, duplicates once.
+
+    Adding again changes nothing and finds the same link. Raises Missing, NotCourseInstructor.
     """
     course, _, _ = await service.access(work, course_id, actor, Action.ROSTER_EDIT)
     # Two instructors' tabs adding the same list take turns, so that nobody is invited twice.
@@ -105,30 +115,35 @@ async def add(
     if admitted:
         await enrollments.tell_added(work, course, actor, admitted)
     already = await invites.open_course_invites(work, course_id, valid - set(known))
-    made = {
-        email: invites.add_course_invite(work, links.tokens, course_id, email, tier or Tier.STANDARD, actor.id)
-        for email in normal
-        if email in valid and email not in known and email not in already
-    }
-    await work.flush()
-    answers = []
+    for invite in already.values():
+        invite.tier = tier.value if tier else invite.tier
+    absent = [email for email in normal if email in valid and email not in known and email not in already]
+    made = await invites.add_course_invites(work, tokens, course_id, absent, (tier or Tier.STANDARD).value, actor.id)
+    added = []
     for email in normal:
         user = known.get(email)
         if user is not None and user.id == course.instructor_id:
-            answers.append(AddedShown(email=email, outcome="own_course"))
+            added.append(Added(email, "own_course"))
         elif user is not None:
-            outcome = "enrolled" if user.id in admitted else "already_enrolled"
-            answers.append(AddedShown(email=email, outcome=outcome, enrollment=entry_of(rows[user.id], user)))
-        elif email not in valid:
-            answers.append(AddedShown(email=email, outcome="invalid"))
+            outcome: Outcome = "enrolled" if user.id in admitted else "already_enrolled"
+            added.append(Added(email, outcome, person=(rows[user.id], user)))
         elif email in made:
-            answers.append(AddedShown(email=email, outcome="invited", enrollment=invited_entry(made[email], links)))
+            added.append(Added(email, "invited", invite=made[email]))
+        elif email in already:
+            added.append(Added(email, "already_invited", invite=already[email]))
         else:
-            invite = already[email]
-            invite.tier = tier.value if tier else invite.tier
-            shown = invited_entry(invite, links)
-            answers.append(AddedShown(email=email, outcome="already_invited", enrollment=shown))
-    return answers
+            added.append(Added(email, "invalid"))
+    return added
+
+
+def shown(added: Added, links: InviteLinks) -> AddedShown:
+    """The answer for one address; made after the work, which holds the only writer."""
+    entry = None
+    if added.person is not None:
+        entry = entry_of(*added.person)
+    elif added.invite is not None:
+        entry = invited_entry(added.invite, links)
+    return AddedShown(email=added.email, outcome=added.outcome, enrollment=entry)
 
 
 async def uninvite(work: Work, actor: Actor, course_id: int, invitation_id: int) -> None:

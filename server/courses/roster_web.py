@@ -50,7 +50,8 @@ async def add(request: Request, wanted: NewEnrollments) -> tuple[RosterEntry | l
     tier = Tier(wanted.tier) if wanted.tier else None
     addresses = wanted.emails if wanted.emails is not None else [wanted.email or ""]
     async with request.app[DATABASE].work() as work:
-        answers = await roster.add(work, request[ACTOR], course_id, addresses, tier, _links(request))
+        added = await roster.add(work, request[ACTOR], course_id, addresses, tier, request.app[ACCOUNTS].invite_tokens)
+    answers = [roster.shown(one, _links(request)) for one in added]
     await _with_presence(request, course_id, [one.enrollment for one in answers if one.enrollment])
     if wanted.emails is not None:
         return answers, 200

@@ -18,6 +18,7 @@ def _none_if_empty(value: str | None) -> str | None:
 
 
 Status = Literal["draft", "published", "archived"]
+Outcome = Literal["enrolled", "already_enrolled", "invited", "already_invited", "own_course", "invalid"]
 TierName = Literal["standard", "premium"]
 Category = Annotated[Storable, StringConstraints(strip_whitespace=True, max_length=80)]
 OptionalCategory = Annotated[Category | None, AfterValidator(_none_if_empty)]
@@ -130,7 +131,7 @@ class AddedShown(Wire):
     """What became of one address of many; `enrollment` is the person to check, or the invitation."""
 
     email: str
-    outcome: Literal["enrolled", "already_enrolled", "invited", "already_invited", "own_course", "invalid"]
+    outcome: Outcome
     enrollment: RosterEntry | None = None
 
 

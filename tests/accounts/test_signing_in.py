@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from sqlalchemy import select, update
+from yarl import URL
 
 from server.accounts.passwords import Passwords
 from server.accounts.tables import SignIn, User
@@ -37,12 +38,12 @@ class Browser:
 
     def cookies(self) -> dict[str, str]:
         """The refresh cookies held now."""
-        url = aiohttp.client.URL(self.base + "/auth/refresh")
+        url = URL(self.base + "/auth/refresh")
         return {name: morsel.value for name, morsel in self.session.cookie_jar.filter_cookies(url).items()}
 
     def holds(self, cookies: dict[str, str]) -> None:
         """Put cookies back, as an old tab or a thief has them."""
-        self.session.cookie_jar.update_cookies(cookies, aiohttp.client.URL(self.base + "/auth/refresh"))
+        self.session.cookie_jar.update_cookies(cookies, URL(self.base + "/auth/refresh"))
 
 
 @pytest.fixture(scope="session")

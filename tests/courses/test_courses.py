@@ -228,7 +228,7 @@ async def test_lists_cost_the_same_number_of_queries_for_one_course_as_for_thirt
 
 
 class Queries:
-    """Counts SELECTs on the application's read connections."""
+    """Counts the statements about courses and people on the application's read connections."""
 
     def __init__(self, app: web.Application) -> None:
         self._engine = app[DATABASE]._engines.read.sync_engine
@@ -242,4 +242,5 @@ class Queries:
         event.remove(self._engine, "before_cursor_execute", self._seen)
 
     def _seen(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.count += statement.lstrip().upper().startswith("SELECT")
+        # The process's own housekeeping (leases, jobs) shares the connections on PostgreSQL.
+        self.count += any(table in statement for table in ("academy_courses", "live_sessions", "enrollments", "users"))
