@@ -36,6 +36,17 @@ SECRET = "a-secret-of-the-tests-and-of-nothing-else"
 T = TypeVar("T")
 
 
+# Where a real Chromium is driven; these tests run one at a time, after all others.
+BROWSER_FOLDERS, BROWSER_FILES = {"journeys", "static"}, {"test_chromium", "test_refusals_in_a_browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark by place, so that a new test of pages cannot forget to."""
+    for item in items:
+        if item.path.stem in BROWSER_FILES or item.path.parent.name in BROWSER_FOLDERS:
+            item.add_marker("browser")
+
+
 def _or_skip(start: Callable[[], T]) -> T:
     """Start a service. A machine without its program skips what needs it, and says so; CI may not."""
     try:
