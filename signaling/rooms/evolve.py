@@ -6,11 +6,24 @@ Pure: nothing awaits, no clock, no socket. The browser's store (static/js/store/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from signaling.rooms.state import CHAT_WINDOW, SOURCES, Line, Participant, Poll, Question, Room, TimelineEvent
+from signaling.rooms.state import (
+    CHAT_WINDOW,
+    POLLS_KEPT,
+    QUESTIONS_KEPT,
+    SOURCES,
+    Line,
+    Participant,
+    Poll,
+    Question,
+    Room,
+    TimelineEvent,
+)
 
+One = TypeVar("One")
 Evolve = Callable[[Room, TimelineEvent], Room]
 EVOLVES: dict[str, Evolve] = {}
 
@@ -52,8 +65,12 @@ def participant_joined(room: Room, event: TimelineEvent) -> Room:
     return replace(room, participants={**room.participants, joined.user_id: joined})
 
 
-@evolves("participant_left")
 @evolves("participant_removed")
+def participant_removed(room: Room, event: TimelineEvent) -> Room:
+    return participant_left(replace(room, removed=_with(room.removed, event.payload["user_id"])), event)
+
+
+@evolves("participant_left")
 def participant_left(room: Room, event: TimelineEvent) -> Room:
     """Out of the room: no place in the queue, on the floor or on the stage; the name stays."""
     user_id = event.payload["user_id"]
@@ -87,6 +104,9 @@ def _line_changed(room: Room, seq: int, change: Callable[[Line], Line]) -> Room:
 
 @evolves("chat_edited")
 def chat_edited(room: Room, event: TimelineEvent) -> Room:
+    """An older edit whose text was blanked by a later deletion says nothing any more."""
+    if event.payload.get("deleted") is True:
+        return room
     text = event.payload["text"]
     return _line_changed(room, event.payload["seq"], lambda line: replace(line, text=text, edited_at=event.at))
 
@@ -132,7 +152,8 @@ def policy_changed(room: Room, event: TimelineEvent) -> Room:
 def poll_opened(room: Room, event: TimelineEvent) -> Room:
     p = event.payload
     poll = Poll(event.seq, p["question"], tuple(p["options"]), p["multiple"], p["hidden"])
-    return replace(room, polls=(*room.polls, poll))
+    polls = (*room.polls, poll)
+    return replace(room, polls=_window(polls, POLLS_KEPT, [p for p in polls if not p.open]))
 
 
 @evolves("poll_closed")
@@ -146,7 +167,8 @@ def poll_closed(room: Room, event: TimelineEvent) -> Room:
 @evolves("question_asked")
 def question_asked(room: Room, event: TimelineEvent) -> Room:
     asked = Question(event.seq, event.actor_id, event.at, event.payload["text"])
-    return replace(room, questions=(*room.questions, asked))
+    questions = (*room.questions, asked)
+    return replace(room, questions=_window(questions, QUESTIONS_KEPT, [q for q in questions if q.resolved]))
 
 
 @evolves("question_voted")
@@ -195,6 +217,15 @@ def track_published(room: Room, event: TimelineEvent) -> Room:
 def track_unpublished(room: Room, event: TimelineEvent) -> Room:
     track = (event.payload["user_id"], event.payload["source"])
     return replace(room, tracks=tuple(t for t in room.tracks if t != track))
+
+
+def _window(all: tuple[One, ...], kept: int, over: Sequence[One]) -> tuple[One, ...]:
+    """At most `kept`; of those that are over (closed, resolved) the oldest go first, then the oldest of all."""
+    surplus = len(all) - kept
+    if surplus <= 0:
+        return all
+    gone = [*over, *(one for one in all if one not in over)][:surplus]
+    return tuple(one for one in all if one not in gone)
 
 
 def _with(users: tuple[int, ...], user_id: int) -> tuple[int, ...]:

@@ -12,7 +12,11 @@ from typing import Any
 from server.wire import rfc3339
 
 CHAT_WINDOW = 100  # lines in a snapshot; older ones are read from the timeline
+POLLS_KEPT, QUESTIONS_KEPT = 50, 100  # closed and resolved ones go first; the timeline has them all
 SOURCES = ("microphone", "camera", "screen", "screen_audio")
+OPENED_BY: Mapping[str, str] = MappingProxyType(  # the part of the policy that opens a source to everybody
+    {"microphone": "microphones", "camera": "cameras", "screen": "screens", "screen_audio": "screens"}
+)
 SNAPSHOT_BYTES = 256 * 1024  # a snapshot over this gives up its oldest lines
 DEFAULT_POLICY: Mapping[str, str] = MappingProxyType(
     {
@@ -141,6 +145,7 @@ class Room:
     hands: tuple[int, ...] = ()
     floor: tuple[int, ...] = ()
     muted: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    removed: tuple[int, ...] = ()  # for the rest of this session; in no snapshot, because it concerns the door alone
     policy: Mapping[str, str] = field(default_factory=lambda: DEFAULT_POLICY)
     polls: tuple[Poll, ...] = ()
     questions: tuple[Question, ...] = ()
@@ -156,11 +161,21 @@ class Room:
     def present(self) -> list[Participant]:
         return [p for p in self.participants.values() if p.in_room]
 
+    def muted_sources(self, user_id: int) -> tuple[str, ...]:
+        """What the instructor has closed of this person, in the order of SOURCES."""
+        return next((sources for muted, sources in self.muted if muted == user_id), ())
+
+    def is_open_to(self, user_id: int, source: str) -> bool:
+        """By the floor and the policy: the instructor always; others as the policy says, or with the floor."""
+        if user_id == self.host_id or self.policy[OPENED_BY[source]] == "all":
+            return True
+        return user_id in self.floor and source in ("microphone", "camera")
+
     def may_publish(self, user_id: int, source: str) -> bool:
-        """The instructor always; others while they have the floor, and then microphone and camera."""
-        if not self.is_in(user_id):
+        """Whether packets of this source may flow now: present, open to them, and not muted."""
+        if not self.is_in(user_id) or not self.is_open_to(user_id, source):
             return False
-        return user_id == self.host_id or (user_id in self.floor and source in ("microphone", "camera"))
+        return source not in self.muted_sources(user_id)
 
 
 def snapshot(room: Room) -> dict[str, Any]:

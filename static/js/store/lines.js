@@ -53,9 +53,14 @@ const reacted = (line, event) => {
   return { ...line, reactions: people.length ? { ...line.reactions, [emoji]: people } : rest };
 };
 
+/** An older edit whose text was blanked by a later deletion says nothing any more.
+ * @param {Line} line @param {TimelineEvent} event @returns {Line} */
+const edited = (line, event) =>
+  event.payload.deleted ? line : { ...line, text: event.payload.text, edited_at: event.at };
+
 /** @type {Record<string, (line: Line, event: TimelineEvent) => Line>} */
 const CHANGES = {
-  chat_edited: (line, event) => ({ ...line, text: event.payload.text, edited_at: event.at }),
+  chat_edited: edited,
   chat_deleted: (line) => ({ ...line, text: null, reply_to: null, edited_at: null, deleted: true, reactions: {} }),
   chat_reacted: reacted,
 };

@@ -22,6 +22,10 @@ import { HISTORY, append, change, lineOf } from "./lines.js";
  * @typedef {Snapshot & {seq: number, history: Line[], isWhole: boolean}} Room `isWhole`: no line before those here.
  */
 
+/** Polls and questions kept; closed and resolved ones go first. The timeline has them all. */
+export const POLLS = 50;
+export const QUESTIONS = 100;
+
 /** Sources in the order in which a muted person's are listed. */
 export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
 
@@ -36,6 +40,22 @@ const without = (users, user) => (users.includes(user) ? users.filter((other) =>
 
 /** @param {number[]} users @param {number} user */
 const withLast = (users, user) => (users.includes(user) ? users : [...users, user]);
+
+/**
+ * At most `kept`; of those that are over the oldest go first, then the oldest of all.
+ * @template T @param {T[]} all @param {number} kept @param {(one: T) => boolean} isOver @returns {T[]}
+ */
+const latest = (all, kept, isOver) => {
+  const order = [...all.filter(isOver), ...all.filter((one) => !isOver(one))];
+  const gone = new Set(order.slice(0, Math.max(0, all.length - kept)));
+  return all.filter((one) => !gone.has(one));
+};
+
+/** @param {Poll} poll */
+const isClosed = (poll) => !poll.open;
+
+/** @param {Question} question */
+const isResolved = (question) => question.resolved;
 
 /** Someone is out of the room: no place in the queue, on the floor or on the stage, but their name stays.
  * @param {Room} room @param {number} user @returns {Room} */
@@ -111,7 +131,11 @@ const EVOLVES = {
   policy_changed: (room, { payload }) => ({ ...room, policy: /** @type {Policy} */ ({ ...payload }) }),
   poll_opened: (room, { seq, payload: { question, options, multiple, hidden } }) => ({
     ...room,
-    polls: [...room.polls, { poll: seq, question, options, multiple, hidden, open: true, tally: null }],
+    polls: latest(
+      [...room.polls, { poll: seq, question, options, multiple, hidden, open: true, tally: null }],
+      POLLS,
+      isClosed,
+    ),
   }),
   poll_closed: (room, { payload: { poll, tally } }) => ({
     ...room,
@@ -119,7 +143,11 @@ const EVOLVES = {
   }),
   question_asked: (room, { seq, at, actor_id, payload: { text } }) => ({
     ...room,
-    questions: [...room.questions, { question: seq, actor_id, at, text, votes: 0, resolved: false }],
+    questions: latest(
+      [...room.questions, { question: seq, actor_id, at, text, votes: 0, resolved: false }],
+      QUESTIONS,
+      isResolved,
+    ),
   }),
   question_voted: (room, { payload: { question, votes } }) => ({
     ...room,

@@ -1,0 +1,74 @@
+"""A class begins and ends; people come, stay and leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.errors import Conflict, Forbidden
+from server.live_sessions.commands import EndLiveSession, StartLiveSession
+from signaling.rooms.commands import Enter, Leave, Vacate
+from signaling.rooms.deciding import New, Private, decides, require_host, require_live
+from signaling.rooms.state import Room
+
+
+class InvalidStatus(Conflict):
+    code, sentence = "invalid_status", "The class is over or cancelled."
+
+
+class RoomFull(Conflict):
+    code, sentence = "room_full", "Every seat in this class is taken."
+
+
+class RemovedFromSession(Forbidden):
+    code, sentence = "removed_from_session", "The instructor removed you from this class."
+
+
+@decides(StartLiveSession)
+def start(room: Room, wish: StartLiveSession) -> Sequence[New]:
+    require_host(room, wish.actor_id)
+    if room.status == "live":
+        return ()
+    if room.status != "scheduled":
+        raise InvalidStatus()
+    return (New("session_started", {}),)
+
+
+@decides(EndLiveSession)
+def end(room: Room, wish: EndLiveSession) -> Sequence[New]:
+    """Everybody leaves with it; a class that never began cannot end."""
+    if wish.actor_id is not None:
+        require_host(room, wish.actor_id)
+    if room.status == "ended":
+        return ()
+    if room.status != "live":
+        raise InvalidStatus("A class that is not live cannot be ended.")
+    left = [New("participant_left", {"user_id": p.user_id, "role": p.role}) for p in room.present]
+    return (New("session_ended", {"reason": wish.reason}), *left)
+
+
+@decides(Enter)
+def enter(room: Room, wish: Enter) -> Sequence[New | Private]:
+    require_live(room)
+    if wish.user_id in room.removed:
+        raise RemovedFromSession()
+    lapsed = leave(room, Leave(wish.user_id)) if wish.is_lapsed else ()
+    if room.is_in(wish.user_id) and not lapsed:
+        return ()
+    others = sum(1 for p in room.present if p.user_id not in (room.host_id, wish.user_id))
+    if room.max_participants is not None and wish.user_id != room.host_id and others >= room.max_participants:
+        raise RoomFull()
+    joined = {"user_id": wish.user_id, "role": wish.role, "name": wish.name, "avatar_url": wish.avatar_url}
+    return (*lapsed, New("participant_joined", joined))
+
+
+@decides(Vacate)
+def vacate(room: Room, wish: Vacate) -> Sequence[New]:
+    return ()
+
+
+@decides(Leave)
+def leave(room: Room, wish: Leave) -> Sequence[New]:
+    found = room.participants.get(wish.user_id)
+    if found is None or not found.in_room:
+        return ()
+    return (New("participant_left", {"user_id": wish.user_id, "role": found.role}),)
