@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from server.content.rules import AccessLevel, Reaction, UploadStatus
-from server.wire import Id, LongText, Moment, Storable, Title, Wire
+from server.wire import Id, LongText, Moment, Remark, Title, Wire
 
-LONGEST_COMMENT = 4000
 MOST_SENT_RANGES = 500
 LONGEST_LESSON_SECONDS = 86_400.0
 
 Kind = Literal["video", "audio"]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_LESSON_SECONDS)]
-CommentBody = Annotated[Storable, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_COMMENT)]
 Order = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 
 
@@ -115,13 +113,13 @@ class ProgressReport(Wire):
 
 
 class NewComment(Wire):
-    body: CommentBody
+    body: Remark
     at_seconds: Seconds | None = None
     parent_id: Id | None = None
 
 
 class CommentChange(Wire):
-    body: CommentBody
+    body: Remark
 
 
 class CommentShown(Wire):
