@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, insert, select, update
 
 from server.db.database import Work
 from server.live_sessions import service as live_sessions
-from server.live_sessions.tables import LiveSession, Participation, RoomConnection
+from server.live_sessions.tables import LiveSession, LiveSessionRemoval, Participation, RoomConnection
+from signaling.rooms.blanking import blank_stored
 from signaling.rooms.room import Enter, Leave, Vacate
 from signaling.rooms.state import TimelineEvent
 
@@ -93,11 +94,23 @@ async def left(work: Work, row: LiveSession, event: TimelineEvent) -> None:
     )
 
 
+async def removed(work: Work, row: LiveSession, event: TimelineEvent) -> None:
+    user_id = event.payload["user_id"]
+    await work.execute(insert(LiveSessionRemoval).values(live_session_id=row.id, user_id=user_id, removed_at=work.now))
+
+
+async def text_replaced(work: Work, row: LiveSession, event: TimelineEvent) -> None:
+    await blank_stored(work, row.id, event)
+
+
 EFFECTS: dict[str, Effect] = {
     "session_started": started,
     "session_ended": ended,
     "participant_joined": joined,
     "participant_left": left,
+    "participant_removed": removed,
+    "chat_edited": text_replaced,
+    "chat_deleted": text_replaced,
 }
 
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import cast, insert, null, or_, select, union_all
 
 from server.accounts.tables import User
+from server.db.base import Json
 from server.db.database import Reading, Work
-from server.live_sessions.tables import LiveSession, LiveSessionEvent
+from server.live_sessions.tables import LiveSession, LiveSessionEvent, PollAnswer, QuestionVote
 from signaling.rooms.evolve import evolve
 from signaling.rooms.state import Room, TimelineEvent
 
 PAGE = 1000  # events read at a time when a room is rebuilt
+CHANGE_TYPES = ("chat_edited", "chat_deleted", "chat_reacted")
+LINE_TYPES = ("chat_posted", *CHANGE_TYPES)
 
 _COLUMNS = (
     LiveSessionEvent.seq,
@@ -47,12 +50,28 @@ async def events_after(read: Reading, live_session_id: int, after: int, limit: i
     return [TimelineEvent(*row) for row in await read.execute(query)]
 
 
-async def answer_to(read: Reading, live_session_id: int, actor_id: int, client_id: str) -> Stored | None:
-    """The stored answer to a wish that was carried out before."""
-    query = select(LiveSessionEvent.seq, LiveSessionEvent.at, LiveSessionEvent.answer).where(
+async def line_events(
+    read: Reading, live_session_id: int, line: int, types: Sequence[str] = LINE_TYPES
+) -> list[TimelineEvent]:
+    """Everything that happened to one chat line, in order."""
+    query = select(*_COLUMNS).where(
         LiveSessionEvent.live_session_id == live_session_id,
-        LiveSessionEvent.actor_id == actor_id,
-        LiveSessionEvent.client_id == client_id,
+        LiveSessionEvent.type.in_(types),
+        or_(LiveSessionEvent.seq == line, LiveSessionEvent.line_seq == line),
+    )
+    return [TimelineEvent(*row) for row in await read.execute(query.order_by(LiveSessionEvent.seq))]
+
+
+async def answer_to(read: Reading, live_session_id: int, actor_id: int, client_id: str) -> Stored | None:
+    """The stored answer to a wish that was carried out before, be it an event or private."""
+    given = {"live_session_id": live_session_id, "client_id": client_id}
+    told = select(LiveSessionEvent.seq, LiveSessionEvent.at, LiveSessionEvent.answer)
+    answered = select(PollAnswer.seq, PollAnswer.at, cast(null(), Json))
+    voted = select(QuestionVote.seq, QuestionVote.at, cast(null(), Json))
+    query = union_all(
+        told.filter_by(actor_id=actor_id, **given),
+        answered.filter_by(user_id=actor_id, **given),
+        voted.filter_by(user_id=actor_id, **given),
     )
     row = (await read.execute(query)).first()
     return Stored(row[0], row[1], dict(row[2] or {})) if row is not None else None
@@ -72,6 +91,7 @@ async def append(
             "client_id": event.client_id,
             "payload": dict(event.payload),
             "answer": (extra or None) if index == 0 else None,
+            "line_seq": event.payload["seq"] if event.type in CHANGE_TYPES else None,
         }
         for index, event in enumerate(events)
     ]

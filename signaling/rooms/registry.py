@@ -17,6 +17,7 @@ from server.db.database import Database, Reading
 from server.errors import LecternError, Missing
 from server.live_sessions.tables import LiveSession
 from signaling.rooms import log as timeline_log
+from signaling.rooms.blanking import BLANKS, blank_all
 from signaling.rooms.evolve import evolve
 from signaling.rooms.state import Room, TimelineEvent
 
@@ -44,6 +45,12 @@ class Entry:
         if not self.recent or self.recent[0].seq > seq + 1:
             return None
         return [event for event in self.recent if event.seq > seq]
+
+    def keep(self, events: Sequence[TimelineEvent]) -> None:
+        """Remember the newest; text that they replace is forgotten here as it was in the log."""
+        self.recent.extend(events)
+        if any(event.type in BLANKS for event in events):
+            self.recent = deque(blank_all(self.recent, events), maxlen=RECENT_EVENTS)
 
 
 class Registry:
@@ -120,7 +127,7 @@ class Registry:
             raise Missing()
         room, page = await timeline_log.rebuild(read, row)
         entry = Entry(row.epoch, room)
-        entry.recent.extend(page)
+        entry.keep(page)
         return entry
 
     def advance(self, live_session_id: int, epoch: str, events: Sequence[TimelineEvent]) -> None:
@@ -139,7 +146,7 @@ class Registry:
         for event in fresh:
             room = evolve(room, event)
         entry.room = room
-        entry.recent.extend(fresh)
+        entry.keep(fresh)
         self._deliver(live_session_id, epoch, fresh, before, room)
         _release(entry, room.seq)
 

@@ -21,11 +21,12 @@ from server.live_sessions.commands import CancelLiveSession, CutOff, StartLiveSe
 from server.live_sessions.rules import AlreadyLive
 from server.live_sessions.rules import InvalidStatus as CannotCancel
 from server.live_sessions.tables import LiveSession, Participation
-from signaling.rooms import effects
+from signaling.rooms import effects, private
 from signaling.rooms import log as timeline_log
+from signaling.rooms.briefing import briefed
 from signaling.rooms.evolve import evolve
 from signaling.rooms.registry import Registry
-from signaling.rooms.room import Enter, Leave, Vacate, decide
+from signaling.rooms.room import Enter, Leave, New, Private, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
@@ -87,7 +88,7 @@ class Timeline:
             await self._require_only_live(work, scene.row)
         if isinstance(command, Enter):
             command = replace(command, is_lapsed=await self._is_lapsed(work, scene.row.id, command.user_id))
-        decided = decide(scene.room, command)
+        decided = decide(scene.room, await briefed(work, scene.room, command))
         if isinstance(command, (Vacate, Leave)) and command.connection_id is not None:
             is_last = await effects.disconnect(work, scene.row, command)
             decided = decided if is_last else ()
@@ -97,15 +98,36 @@ class Timeline:
         return answer
 
     async def _append(
-        self, work: Work, scene: Scene, decided: Any, actor_id: int | None, client_id: str | None
+        self,
+        work: Work,
+        scene: Scene,
+        decided: Sequence[New | Private],
+        actor_id: int | None,
+        client_id: str | None,
     ) -> Answer:
+        """Write what was decided. The client_id goes with the private record when there is one: events are public."""
         if not decided:
             return Answer(scene.room.seq, work.now, is_unchanged=True)
-        first = scene.room.seq + 1
+        kept = [record for record in decided if not isinstance(record, New)]
         events = [
-            TimelineEvent(first + i, work.now, new.type, actor_id, client_id if i == 0 else None, new.payload)
-            for i, new in enumerate(decided)
+            TimelineEvent(
+                scene.room.seq + 1 + index,
+                work.now,
+                new.type,
+                None if new.is_anonymous else actor_id,
+                client_id if index == 0 and not kept else None,
+                new.payload,
+            )
+            for index, new in enumerate(new for new in decided if isinstance(new, New))
         ]
+        extra = await self._append_events(work, scene, events) if events else {}
+        seq = events[0].seq if events else scene.room.seq
+        for record in kept:
+            assert actor_id is not None and client_id is not None  # private records come of wishes alone
+            await private.keep(work, scene.row.id, actor_id, client_id, seq, record)
+        return Answer(seq, work.now, extra=extra)
+
+    async def _append_events(self, work: Work, scene: Scene, events: Sequence[TimelineEvent]) -> dict[str, Any]:
         for event in events:
             scene.room = evolve(scene.room, event)
         scene.row.last_seq = scene.room.seq
@@ -114,7 +136,7 @@ class Timeline:
         extra = await effects.apply(work, scene.row, events)
         await timeline_log.append(work, scene.row.id, events, extra)
         scene.events.extend(events)
-        return Answer(first, work.now, extra=extra)
+        return extra
 
     async def _scene(self, work: Work, live_session_id: int) -> Scene:
         """The room as this transaction sees it; its row is locked until the end."""
