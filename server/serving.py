@@ -31,7 +31,7 @@ Ready = Callable[[web.Application], Awaitable[asyncio.Task[None] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One start: where it listens, what runs beside it, and what to do when the address answers.
+    """One start: where it listens (nowhere for jobs alone), what runs, and what to do when the address answers.
 
     `sign_in_links` (token hash to user id) is given in a demo alone; `ready` may still fill it. `inherited` are file
     descriptors that children keep.
@@ -41,6 +41,7 @@ class Plan:
     sockets: Sequence[socket.socket]
     ready: Ready
     with_media: bool = True
+    with_jobs: bool = True
     sign_in_links: Mapping[str, int] | None = None
     inherited: Sequence[int] = ()
 
@@ -58,11 +59,16 @@ async def serve(plan: Plan) -> None:
                 udp_port=settings.media_port,
                 public_addresses=configured_addresses(settings),
                 inherited=plan.inherited,
+                allow_test_loss=settings.media_test_loss,
             )
             opened.push_async_callback(supervisor.close)
             await supervisor.start()
             media_address = supervisor.address
-        app = application.build(settings, media_address=media_address, sign_in_links=plan.sign_in_links)
+        app = application.build(
+            settings, media_address=media_address, sign_in_links=plan.sign_in_links, runs_jobs=plan.with_jobs
+        )
+        if not plan.with_media:
+            app[READINESS].media_needed = False
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False)
         opened.push_async_callback(runner.cleanup)
         await runner.setup()

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     media_port: int = Field(8081, alias="MEDIA_PORT", ge=0, le=65535)
     media_address: str = Field("", alias="LECTERN_MEDIA_ADDRESS")
     media_secret: str = Field("", alias="LECTERN_MEDIA_SECRET")
+    media_test_loss: bool = Field(False, alias="LECTERN_MEDIA_TEST_LOSS")
     public_url: str = Field("", alias="PUBLIC_URL")
     public_address: str = Field("", alias="PUBLIC_ADDRESS")
     tls_cert: Path | None = Field(None, alias="TLS_CERT")

@@ -33,8 +33,8 @@ class MediaWorkerFailed(SystemExit):
 class MediaSupervisor:
     """Runs `python -m signaling.media.worker`; `address` is where its control socket listens.
 
-    `inherited` are file descriptors the worker keeps open (the data directory's lock). Closed once; closing twice is
-    harmless.
+    `inherited` are file descriptors the worker keeps open (the data directory's lock). `allow_test_loss` is for tests:
+    whoever reaches the control socket may have packets lost on purpose. Closed once; closing twice is harmless.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class MediaSupervisor:
         udp_port: int,
         public_addresses: Sequence[str] = (),
         inherited: Sequence[int] = (),
+        allow_test_loss: bool = False,
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._socket = _socket_path(data_dir)
@@ -53,6 +54,8 @@ class MediaSupervisor:
         self._command += ["--udp-host", udp_host, "--udp-port", str(udp_port)]
         for address in public_addresses:
             self._command += ["--public-address", address]
+        if allow_test_loss:
+            self._command.append("--allow-test-loss")
         self._inherited = tuple(inherited)
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
