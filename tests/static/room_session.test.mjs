@@ -153,6 +153,7 @@ test("a waiting page flips by itself when the class starts", async () => {
   assert.equal(session.view.phase, "waiting");
   assert.equal(session.view.liveSession.title, "Algebra");
   assert.equal(seen.entered, 0);
+  assert.equal(server.held.has(9), false, "the wish to start the class may go out");
   server.tell("room_opened", { live_session_id: 9, ...JOINED, epoch: "e1", seq: 0, snapshot: SNAPSHOT });
   await settled();
   assert.equal(session.view.phase, "in");

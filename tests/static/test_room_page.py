@@ -342,6 +342,13 @@ async def test_a_waiting_page_opens_by_itself(open_room: OpenRoom) -> None:
     await expect(tile(page, ANA)).to_be_visible()
 
 
+async def test_the_instructor_starts_the_class_from_its_door(open_room: OpenRoom) -> None:
+    planned = {"status": "scheduled", "scheduled_at": "2030-01-01T10:00:00Z", "started_at": None}
+    page = await open_room(ANA, about=planned, waiting=True)
+    await page.get_by_role("button", name="Go live now").click()
+    await expect(tile(page, ANA)).to_be_visible()
+
+
 async def test_ending_asks_first_and_leads_to_attendance(open_room: OpenRoom) -> None:
     page = await open_room(ANA)
     await page.get_by_role("button", name="End class").click()

@@ -123,7 +123,10 @@ export class RoomSession {
   /** The body of a join's acknowledgement, also as `room_opened` brings it. @param {any} ack @param {number} entry */
   async #take(ack, entry) {
     if (entry !== this.entry) return;
-    if (ack.waiting) return this.#show({ phase: "waiting", liveSession: ack.live_session, isCurrent: false });
+    if (ack.waiting) {
+      this.live.outbox.release(this.id); // to start the class is a wish too
+      return this.#show({ phase: "waiting", liveSession: ack.live_session, isCurrent: false });
+    }
     this.#show({ you: ack.you, roster: ack.roster ?? [], iceServers: ack.ice_servers ?? [] });
     await this.#catchUp(ack, entry);
     if (entry === this.entry) this.onEntered();

@@ -78,6 +78,10 @@ export const RoomView = ({ liveSessionId }) => {
   const view = classroom?.view.value;
   const shown = about.value ?? view?.liveSession;
   known.courseId = shown?.course_id ?? null;
+  const isIn = view?.phase === "in";
+  useEffect(() => {
+    if (isIn && about.status === "failed") about.resource?.retry(); // a guest may see the session once the code let them in
+  }, [isIn]);
   useEffect(() => setTitle(shown?.title ?? "Live class"), [shown?.title]);
   const back = shown?.course_id ? `/app/courses/${shown.course_id}` : "/app/sessions";
   const isInstructor = (view?.you?.role ?? shown?.my_role) === "instructor";
