@@ -95,7 +95,7 @@ class Subscriber:
             if source is not (out.wanted or out.source):
                 out.bind(source)
         self.seats, self.bindings = seats, dict(bindings)
-        if changed:
+        if changed and self._offered:
             self.revision += 1
         return changed
 

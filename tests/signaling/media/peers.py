@@ -1,7 +1,7 @@
-"""Two kinds of peers without a browser: they speak STUN, DTLS and SRTP over a real UDP socket to a real media worker.
+"""Two kinds of peers without a browser, over a wire of their own to a real media worker.
 
-They are built from the same lower layers as the worker but play the browser's part: the controlling ICE agent, the DTLS
-client, a sender of VP8 and Opus packets with numbered content, a receiver that keeps what came.
+They play the browser's part: a sender of VP8 (or H.264) and Opus packets with numbered content, and a receiver that
+keeps what came.
 """
 
 from __future__ import annotations
@@ -11,18 +11,12 @@ import random
 import re
 import secrets
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from aioice import stun
-
-from signaling.media import dtls
 from signaling.media.client import MediaClient, Track
-from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake, rtp
+from signaling.media.dtls import rtp
+from tests.signaling.media.wire import CERTIFICATE, Described, Received, Wire
 
-CERTIFICATE = Certificate()
-PATIENCE = 10.0  # seconds a test waits for what should take milliseconds
 LINE = {
     "microphone": ("audio", 111, None),
     "camera": ("video", 96, 97),
@@ -31,203 +25,24 @@ LINE = {
 }
 
 
-async def until(condition: Callable[[], Any], seconds: float = PATIENCE, what: str = "") -> Any:
-    """Wait until the condition is true; polls the loop, so it needs no hook in what it watches."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not (value := condition()):
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain for {what or condition}")
-        await asyncio.sleep(0.005)
-    return value
-
-
-@dataclass
-class Received:
-    """One RTP packet as it came out of SRTP, without padding and extensions."""
-
-    seq: int
-    timestamp: int
-    ssrc: int
-    payload_type: int
-    marker: bool
-    payload: bytes
-    mid: str | None
-
-
-@dataclass
-class Described:
-    """What a peer needs of the worker's description."""
-
-    ufrag: str
-    password: str
-    fingerprint: str
-    address: tuple[str, int]
-    text: str
-    lines: list[str] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, text: str) -> Described:
-        """Read only what is used; the tests of sdp_lines look at the rest."""
-        find = lambda pattern: re.search(pattern, text, re.MULTILINE).groups()  # type: ignore[union-attr]  # noqa: E731
-        host, port = find(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host")
-        return cls(
-            find(r"^a=ice-ufrag:(\S+)")[0], find(r"^a=ice-pwd:(\S+)")[0], find(r"^a=fingerprint:sha-256 (\S+)")[0],
-            (host, int(port)), text, re.split(r"(?m)^(?=m=)", text)[1:],
-        )  # fmt: skip
-
-
-class Wire(asyncio.DatagramProtocol):
-    """A browser's one transport: checks, handshake, SRTP. `lose` is the share of packets it drops by itself."""
-
-    def __init__(self) -> None:
-        self.ufrag, self.password = secrets.token_hex(4), secrets.token_hex(12)
-        self.up = asyncio.Event()
-        self.state = "new"
-        self.remote: Described | None = None
-        self.transport: asyncio.DatagramTransport | None = None
-        self.on_rtp: Callable[[Received], None] = lambda packet: None
-        self.on_rtcp: Callable[[list[Any]], None] = lambda packets: None
-        self.checks_answered = 0
-        self.is_deaf = False  # media is dropped before it is read, as a network would
-        self.missed = 0
-        self._early: list[bytes] = []
-        self.sent_handshake = 0
-        self.handshake = Handshake(CERTIFICATE, self._send_handshake, self._changed)
-        self._checking: asyncio.Task[None] | None = None
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Tell the protocols apart by their first byte."""
-        if data[0] < 4:
-            self.checks_answered += 1
-        elif data[0] < 64:
-            self.handshake.feed(data)
-        elif self.is_deaf and not 192 <= data[1] <= 223:
-            self.missed += 1
-        elif self.handshake.rx is None:
-            self._early.append(data)  # media is right behind the handshake's last flight, which a task works through
-        else:
-            IN_VIEW[: len(data)] = data
-            LENGTH[0] = len(data)
-            if 192 <= data[1] <= 223:
-                if not dtls.unprotect_rtcp(self.handshake.rx, IN, LENGTH):
-                    self.on_rtcp(rtp.RtcpPacket.parse(bytes(IN_VIEW[: LENGTH[0]])))
-            elif not dtls.unprotect(self.handshake.rx, IN, LENGTH):
-                self.on_rtp(parse(bytes(IN_VIEW[: LENGTH[0]])))
-
-    def send(self, data: bytes) -> None:
-        """Raw, to the worker."""
-        if self.transport is not None and self.remote is not None:
-            self.transport.sendto(data, self.remote.address)
-
-    def _send_handshake(self, data: bytes) -> None:
-        self.sent_handshake += 1
-        self.send(data)
-
-    def send_rtp(self, packet: bytes) -> None:
-        """Protected."""
-        OUT_VIEW[: len(packet)] = packet
-        LENGTH[0] = len(packet)
-        assert dtls.protect(self.handshake.tx, OUT, LENGTH) == 0
-        self.send(bytes(OUT_VIEW[: LENGTH[0]]))
-
-    def send_rtcp(self, *packets: Any) -> None:
-        """Protected compound."""
-        data = b"".join(map(bytes, packets))
-        OUT_VIEW[: len(data)] = data
-        LENGTH[0] = len(data)
-        assert dtls.protect_rtcp(self.handshake.tx, OUT, LENGTH) == 0
-        self.send(bytes(OUT_VIEW[: LENGTH[0]]))
-
-    def check(self, *, nominate: bool = True, ufrag: str | None = None, password: str | None = None) -> None:
-        """One connectivity check."""
-        assert self.remote is not None
-        request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-        request.attributes["USERNAME"] = f"{ufrag or self.remote.ufrag}:{self.ufrag}"
-        request.attributes["PRIORITY"] = 1
-        request.attributes["ICE-CONTROLLING"] = 1
-        if nominate:
-            request.attributes["USE-CANDIDATE"] = None
-        request.add_message_integrity((password or self.remote.password).encode())
-        self.send(bytes(request))
-
-    async def open(self, remote: Described) -> None:
-        """Take a local port and begin checking; the handshake follows with `shake`."""
-        self.remote = remote
-        loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        self._checking = asyncio.create_task(self._check_often())
-
-    def shake(self) -> None:
-        """Begin DTLS as the client."""
-        assert self.remote is not None
-        self.handshake.start([Fingerprint("sha-256", self.remote.fingerprint)], server=False)
-
-    async def connect(self, remote: Described) -> None:
-        """All of it; returns when SRTP works at this end."""
-        await self.open(remote)
-        await until(lambda: self.checks_answered, what="a check's answer")
-        self.shake()
-        await asyncio.wait_for(self.up.wait(), PATIENCE)
-
-    async def move(self) -> None:
-        """Another local port, as after a change of network."""
-        assert self.transport is not None
-        self.transport.close()
-        loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        answered = self.checks_answered
-        self.check()
-        await until(lambda: self.checks_answered > answered, what="a check's answer at the new address")
-
-    def silence(self) -> None:
-        """Vanish without a word."""
-        if self._checking is not None:
-            self._checking.cancel()
-        if self.transport is not None:
-            self.transport.close()
-
-    async def close(self) -> None:
-        """Say goodbye properly."""
-        self.handshake.close()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        self.silence()
-
-    def _changed(self, state: str) -> None:
-        self.state = state
-        if state == "connected":
-            self.up.set()
-            for data in self._early:
-                self.datagram_received(data, None)
-
-    async def _check_often(self) -> None:
-        while True:
-            self.check()
-            await asyncio.sleep(0.05 if not self.checks_answered else 1.0)
-
-
-def parse(data: bytes) -> Received:
-    """An RTP packet; the mid is our extension 1."""
-    first, second, seq, timestamp, ssrc = struct.unpack_from("!BBHII", data)
-    start, mid = 12, None
-    if first & 0x10:
-        profile, words = struct.unpack_from("!HH", data, 12)
-        for number, value in rtp.unpack_header_extensions(profile, data[16 : 16 + 4 * words]):
-            mid = value.decode() if number == 1 else mid
-        start += 4 + 4 * words
-    return Received(seq, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[start:], mid)
-
-
-def vp8(content: bytes, *, key: bool, begins: bool = True) -> bytes:
-    """A VP8 payload: descriptor, the frame header's first byte when the partition begins here, content."""
-    return bytes([0x10 if begins else 0x00, 0x00 if key else 0x01]) + content
+def frame(codec: str, content: bytes, *, key: bool) -> bytes:
+    """A payload with two bytes of codec before the content: VP8's descriptor and frame header, or an H.264 slice's."""
+    if codec == "VP8":
+        return bytes([0x10, 0x00 if key else 0x01]) + content
+    return bytes([0x65 if key else 0x61, 0x88]) + content
 
 
 class PublishingPeer:
     """A user who sends. Each packet's payload ends with its own number, so that receivers can tell what came."""
 
-    def __init__(self, user: int, sources: tuple[str, ...] = ("microphone", "camera"), name: str | None = None) -> None:
-        self.user, self.sources, self.name = user, sources, name or f"publisher-{user}"
+    def __init__(
+        self,
+        user: int,
+        sources: tuple[str, ...] = ("microphone", "camera"),
+        name: str | None = None,
+        codec: str = "VP8",
+    ) -> None:
+        self.user, self.sources, self.name, self.codec = user, sources, name or f"publisher-{user}", codec
         self.wire = Wire()
         self.session = secrets.randbits(50)
         self.mids = {source: str(index) for index, source in enumerate(sources)}
@@ -254,7 +69,9 @@ class PublishingPeer:
             out += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.wire.ufrag}"]
             out += [f"a=ice-pwd:{self.wire.password}", f"a=fingerprint:sha-256 {CERTIFICATE.sha256}", "a=setup:actpass"]
             out += [f"a=mid:{mid}", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=sendonly", "a=rtcp-mux"]
-            out += [f"a=rtpmap:{payload_type} {'opus/48000/2' if kind == 'audio' else 'VP8/90000'}"]
+            out += [f"a=rtpmap:{payload_type} {'opus/48000/2' if kind == 'audio' else self.codec + '/90000'}"]
+            if kind == "video" and self.codec == "H264":
+                out += [f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id=42e01f"]
             if rtx:
                 out += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={payload_type}"]
         return "\r\n".join(out) + "\r\n"
@@ -276,7 +93,7 @@ class PublishingPeer:
             self.seqs[source] = seq = (self.seqs[source] + 1) & 0xFFFF
             self.timestamps[source] += 960 if kind == "audio" else 4500
             content = struct.pack("!IH", self.user, seq) + bytes(size) + tail
-            payload = content if kind == "audio" else vp8(content, key=key and index == 0)
+            payload = content if kind == "audio" else frame(self.codec, content, key=key and index == 0)
             self.sent[source][seq] = payload
             if random.random() >= self.lose:
                 self.wire.send_rtp(self._packet(source, seq, payload_type, self.ssrcs[source], payload))
@@ -359,8 +176,12 @@ class SubscribingPeer:
     async def take_offer(self, client: MediaClient, room: int) -> Described:
         """Only the offer."""
         offer = await client.subscribe(room, self.name, self.user)
-        self.revision, self.bindings = offer.revision, offer.bindings
-        described = Described.read(offer.sdp)
+        return self.read_offer(offer.revision, offer.sdp, offer.bindings)
+
+    def read_offer(self, revision: int, text: str, bindings: dict[str, Any]) -> Described:
+        """Note which SSRC is whose."""
+        self.revision, self.bindings = revision, bindings
+        described = Described.read(text)
         for line in described.lines:
             mid = re.search(r"a=mid:(\S+)", line).group(1)  # type: ignore[union-attr]
             ssrcs = [int(s) for s in re.findall(r"a=ssrc:(\d+) cname", line)]

@@ -16,7 +16,8 @@ from aioice import stun
 from signaling.media.client import MediaClient, PeerUnknown, SdpInvalid
 from signaling.media.ice import username_of
 from tests.signaling.media.conftest import Told, Worker
-from tests.signaling.media.peers import Described, PublishingPeer, SubscribingPeer, until
+from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
+from tests.signaling.media.wire import Described, until
 
 Web = tuple[MediaClient, Told]
 ROOM, ANA, BO = 9, 1, 2

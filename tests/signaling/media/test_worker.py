@@ -19,7 +19,8 @@ from signaling.media.client import MediaAway, MediaClient
 from signaling.media.errors import MediaError, RequestInvalid
 from signaling.media.worker import EXIT_PORT_TAKEN, advertised
 from tests.signaling.media.conftest import ROOT, Told, Worker, start_worker
-from tests.signaling.media.peers import PublishingPeer, SubscribingPeer, until
+from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
+from tests.signaling.media.wire import until
 
 ROOM, ANA, BO = 3, 1, 2
 ALL = {"microphone", "camera"}

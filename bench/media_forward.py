@@ -1,0 +1,239 @@
+"""CPU per forwarded packet, beside a process that only sends the same bytes to the same addresses.
+
+    python -m bench.media_forward [--subscribers 100] [--seconds 6] [--rounds 3]
+
+A real media worker with real handshakes; one synthetic publisher at 300 packets a second (250 of video, 50 of audio).
+Worker and plain loop take turns under the same load in one run, so that the machine's mood hits both. The subscribers'
+sockets are read by a process of their own. One more subscriber is read here, and tells the delay through the worker
+beside the lateness of a bare 5 ms ticker in the same process: what the ticker suffers is the machine, not the worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from signaling.media.client import MediaClient
+from tests.signaling.media.conftest import Told, start_worker
+from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
+from tests.signaling.media.wire import Received
+
+ROOT = Path(__file__).parents[1]
+ROOM, INSTRUCTOR, READER = 1, 1, 2
+VIDEO_BYTES, AUDIO_BYTES = 1100, 120
+BURST_SECONDS, VIDEO_PER_BURST = 0.02, 5  # with one packet of audio: 300 packets a second
+TICK_SECONDS = 0.005
+TARGET = 1.8  # times the plain loop
+
+
+def cpu_seconds(pid: int) -> float:
+    """Time the process has run on a core so far."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+async def tick(late: list[float]) -> None:
+    """A bare ticker: how late timers are here."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due += TICK_SECONDS
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        late.append(loop.time() - due)
+        due = max(due, loop.time() - TICK_SECONDS)
+
+
+async def pace(seconds: float, burst: object) -> int:
+    """Call `burst` every BURST_SECONDS; how often it was called."""
+    loop = asyncio.get_running_loop()
+    start, count = loop.time(), 0
+    while loop.time() - start < seconds:
+        burst()  # type: ignore[operator]
+        count += 1
+        await asyncio.sleep(max(0.0, start + count * BURST_SECONDS - loop.time()))
+    return count
+
+
+def show(name: str, seconds: list[float]) -> str:
+    """Percentiles in milliseconds."""
+    if len(seconds) < 2:
+        return f"{name}: nothing measured"
+    cuts = statistics.quantiles(seconds, n=100)
+    p50, p99, worst = (value * 1e3 for value in (cuts[49], cuts[98], max(seconds)))
+    return f"{name:<34} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   max {worst:6.2f} ms"
+
+
+async def compare(subscribers: int, seconds: float, rounds: int) -> float:
+    """Measure and print; the ratio of CPU per packet."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4 * subscribers + 100)), hard))
+    with tempfile.TemporaryDirectory() as folder:
+        worker = start_worker(f"unix:{folder}/media.sock")
+        client = MediaClient(worker.control, Told())
+        await client.start()
+        assert await client.wait_ready()
+        client.permit(ROOM, {INSTRUCTOR: {"microphone", "camera"}}, [INSTRUCTOR])
+        publisher = await PublishingPeer(INSTRUCTOR).publish(client, ROOM)
+        began = time.monotonic()
+        peers = [await SubscribingPeer(10 + n, f"s{n}").subscribe(client, ROOM) for n in range(subscribers)]
+        joined = (time.monotonic() - began) / subscribers
+        transports = [peer.wire.transport for peer in peers if peer.wire.transport is not None]
+        drain = hand_over([transport.get_extra_info("socket") for transport in transports])
+        delays: list[float] = []
+        reader = await SubscribingPeer(READER, "reader").subscribe(client, ROOM)
+        reader.wire.on_rtp = lambda packet: delays.append(time.monotonic() - sent_at(packet))
+
+        assert reader.wire.transport is not None
+        targets = [transport.get_extra_info("sockname") for transport in (*transports, reader.wire.transport)]
+        plain = start_plain(targets)
+        assert plain.stdout is not None
+        plain_address = ("127.0.0.1", int(plain.stdout.readline()))
+        feeder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        contents = [bytes([0x80, 96]) + os.urandom(VIDEO_BYTES + 38)] * VIDEO_PER_BURST
+        contents.append(bytes([0x80, 111]) + os.urandom(AUDIO_BYTES + 38))
+
+        def forward() -> None:
+            stamp = struct.pack("!d", time.monotonic())
+            for _ in range(VIDEO_PER_BURST):
+                publisher.send("camera", key=not publisher.sent["camera"], size=VIDEO_BYTES, tail=stamp)
+            publisher.send("microphone", size=AUDIO_BYTES, tail=stamp)
+
+        def send_plain() -> None:
+            for content in contents:
+                feeder.sendto(content, plain_address)
+
+        late: list[float] = []
+        await pace(1.0, forward)
+        await pace(0.5, send_plain)
+        delays.clear()
+        spent = {"worker": 0.0, "plain": 0.0}
+        packets = {"worker": 0, "plain": 0}
+        for _ in range(rounds):
+            ticker = asyncio.create_task(tick(late))
+            out = (await client.stats())["counters"]["rtp_out"]
+            before = cpu_seconds(worker.process.pid)
+            await pace(seconds, forward)
+            spent["worker"] += cpu_seconds(worker.process.pid) - before
+            counters = (await client.stats())["counters"]
+            packets["worker"] += counters["rtp_out"] - out
+            ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticker
+            before = cpu_seconds(plain.pid)
+            bursts = await pace(seconds, send_plain)
+            spent["plain"] += cpu_seconds(plain.pid) - before
+            packets["plain"] += bursts * len(contents) * len(targets)
+        per_packet = {name: spent[name] / packets[name] * 1e6 for name in spent}
+        share = {name: spent[name] / (seconds * rounds) * 100 for name in spent}
+        plain.communicate("", timeout=5)
+        drain.communicate(b"", timeout=5)
+        feeder.close()
+        for peer in (*peers, reader):
+            peer.wire.silence()
+        publisher.wire.silence()
+        await client.close()
+        worker.stop()
+    ratio = per_packet["worker"] / per_packet["plain"]
+    rate = packets["worker"] / seconds / rounds
+    print(f"{len(targets)} subscribers, {rate:.0f} packets a second out, joined in {joined * 1e3:.0f} ms each")
+    for name in ("worker", "plain"):
+        print(f"{name:<34} {per_packet[name]:6.2f} µs CPU a packet   {share[name]:5.1f} % of a core")
+    print(f"{'ratio, worker to plain send loop':<34} {ratio:6.2f} (must be at most {TARGET})")
+    print(f"{'not sent, socket full':<34} {counters['send_blocked']:6d} packets")
+    print(show("delay through the worker", delays))
+    print(show("lateness of a bare 5 ms ticker", late))
+    return ratio
+
+
+def start_plain(targets: list[Any]) -> subprocess.Popen[str]:
+    """The process to compare with; its first line is its port."""
+    command = [sys.executable, "-c", PLAIN, json.dumps(targets)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def hand_over(sockets: list[Any]) -> subprocess.Popen[bytes]:
+    """Let another process read these sockets, so that every packet is received and this one keeps its time."""
+    loop: Any = asyncio.get_running_loop()
+    descriptors = [sock.fileno() for sock in sockets]
+    for descriptor in descriptors:
+        loop._remove_reader(descriptor)  # the public way refuses to take a socket out of a transport's hands
+    command = [sys.executable, "-c", DRAIN, json.dumps(descriptors)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=descriptors)
+
+
+def sent_at(packet: Received) -> float:
+    """The time at a packet's end."""
+    return float(struct.unpack("!d", packet.payload[-8:])[0])
+
+
+DRAIN = """
+import json, select, socket, sys
+poll, buffer = select.epoll(), bytearray(2048)
+sockets = {fd: socket.socket(fileno=fd) for fd in json.loads(sys.argv[1])}
+for fd in (0, *sockets):
+    poll.register(fd, select.EPOLLIN)
+while True:
+    for fd, _ in poll.poll():
+        if fd == 0:
+            sys.exit()
+        try:
+            while True:
+                sockets[fd].recv_into(buffer)
+        except OSError:
+            pass
+"""
+
+PLAIN = """
+import asyncio, json, socket, sys
+targets = [tuple(t) for t in json.loads(sys.argv[1])]
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("127.0.0.1", 0)); sock.setblocking(False)
+for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+    sock.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+buffer = memoryview(bytearray(2048))
+def readable():
+    sendto = sock.sendto
+    for _ in range(64):
+        try:
+            size = sock.recv_into(buffer)
+        except BlockingIOError:
+            return
+        data = buffer[:size]
+        for target in targets:
+            try:
+                sendto(data, target)
+            except OSError:
+                pass
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sock, readable)
+    print(sock.getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+asyncio.run(main())
+"""
+
+
+def main() -> int:
+    """The command; 1 when the ratio is over the target."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subscribers", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    return int(asyncio.run(compare(options.subscribers, options.seconds, options.rounds)) > TARGET)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

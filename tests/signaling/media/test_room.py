@@ -1,0 +1,188 @@
+"""Rooms and links inside this process, where their clocks and bounds can be made small."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from signaling.media import ice, sdp
+from signaling.media.counters import Counters
+from signaling.media.dtls import Certificate
+from signaling.media.errors import MediaFull, PeerUnknown
+from signaling.media.ice import Mux
+from signaling.media.link import Host
+from signaling.media.publisher import Track
+from signaling.media.room import Room
+from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
+from tests.signaling.media.wire import Described, until
+
+ANA, BO = 1, 2
+ALL = frozenset({"microphone", "camera"})
+
+
+class Place:
+    """A room on a mux of its own, and what it told."""
+
+    def __init__(self) -> None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        self.mux = Mux([sock], Counters())
+        self.told: list[tuple[Any, ...]] = []
+        self.host = Host(self.mux, Certificate(), (("127.0.0.1", sock.getsockname()[1]),))
+        self.room = Room(1, self.host, lambda *told: self.told.append(told))
+
+    async def publishes(self, peer: PublishingPeer) -> PublishingPeer:
+        """Offer, answer, connect."""
+        await peer.wire.connect(self.answered(peer))
+        return peer
+
+    def answered(self, peer: PublishingPeer) -> Described:
+        """Offer and answer only."""
+        tracks = [Track(mid, source) for source, mid in peer.mids.items()]
+        return Described.read(self.room.publish(peer.name, peer.user, sdp.read(peer.offer()), tracks))
+
+    async def subscribes(self, peer: SubscribingPeer) -> SubscribingPeer:
+        """Be offered the pool, answer it, connect."""
+        offer = self.room.subscribe(peer.name, peer.user)
+        described = peer.read_offer(offer.revision, offer.sdp, offer.bindings)
+        self.room.answer(peer.name, offer.revision, sdp.read(peer.answer(described)))
+        await peer.wire.connect(described)
+        return peer
+
+    def closed(self, peer: str) -> list[tuple[str, str]]:
+        """Sides and reasons of a peer's ends."""
+        return [(e[2]["side"], e[2]["reason"]) for e in self.told if e[0] == peer and e[1] == "closed"]
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    """A room that ends with the test."""
+    made = Place()
+    yield made
+    made.room.close("over")
+    assert not made.host.links
+    assert not made.mux.by_ufrag
+    assert not made.mux.by_address
+    made.mux.close()
+    await asyncio.sleep(0)
+
+
+async def test_a_peer_that_vanishes_is_closed_and_its_slots_are_free(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signaling.media.link.DEAD_SECONDS", 1.5)
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    bo = await place.subscribes(SubscribingPeer(BO))
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    ana.wire.silence()
+    await until(lambda: place.closed(ana.name) == [("publish", "timeout")])
+    assert (ana.name, "flowing", {"user": ANA, "source": "microphone", "on": False}) in place.told
+    assert place.told[-2][1:] == ("bindings", {"revision": 2, "bindings": dict.fromkeys("0123456789")})
+    assert bo.wire.state == "connected"
+
+
+async def test_a_peer_that_never_comes_is_closed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.media.link.START_SECONDS", 0.1)
+    place.answered(PublishingPeer(ANA))
+    await until(lambda: place.closed("publisher-1") == [("publish", "never_connected")])
+
+
+async def test_a_source_that_falls_silent_is_told_and_again_when_it_returns(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signaling.media.source.SILENT_SECONDS", 0.2)
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    told = [(ana.name, "flowing", {"user": ANA, "source": "microphone", "on": on}) for on in (True, False)]
+    ana.send("microphone")
+    await until(lambda: place.told == told)
+    ana.send("microphone")
+    await until(lambda: place.told == [*told, told[0]])
+
+
+async def test_unfinished_handshakes_are_bounded_and_there_is_room_again_when_they_end(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signaling.media.room.PENDING_HANDSHAKES", 2)
+    place.room.subscribe("one", 1)
+    place.room.subscribe("two", 2)
+    with pytest.raises(MediaFull):
+        place.room.subscribe("three", 3)
+    place.room.close_peer("one", "left")
+    place.room.subscribe("three", 3)
+    with pytest.raises(PeerUnknown):
+        place.room.restart_subscribe("one")
+
+
+async def test_a_browser_that_says_goodbye_is_gone_at_once(place: Place) -> None:
+    ana = await place.publishes(PublishingPeer(ANA))
+    await ana.wire.close()
+    await until(lambda: place.closed(ana.name) == [("publish", "gone")])
+
+
+async def test_only_the_last_addresses_and_names_of_a_peer_are_kept(place: Place) -> None:
+    ana = await place.publishes(PublishingPeer(ANA))
+    for _ in range(ice.ADDRESSES_PER_LINK + 3):
+        await ana.wire.move()
+    assert len(place.mux.by_address) == ice.ADDRESSES_PER_LINK
+    for turn in range(10):
+        ana.wire.ufrag = f"again{turn}"
+        place.room.restart_publish(ana.name, sdp.read(ana.offer()))
+    assert len(place.mux.by_ufrag) == 4
+
+
+async def test_a_full_socket_drops_the_packet_counts_it_and_goes_on(place: Place) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    bo = await place.subscribes(SubscribingPeer(BO))
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    link = place.room.subscribers[bo.name].link
+    works, refusals = link.sendto, iter([BlockingIOError, OSError])
+
+    def full(data: Any, address: Any) -> None:
+        if data[1] & 0x7F == 111 and (refusal := next(refusals, None)):
+            raise refusal
+        works(data, address)
+
+    link.sendto = full
+    ana.send("microphone", count=3)
+    await until(lambda: len(bo.packets["0"]) == 2)
+    assert (place.mux.counters.send_blocked, place.mux.counters.send_failed) == (1, 1)
+
+
+async def test_a_revoked_source_is_cut_before_the_call_returns(place: Place) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    bo = await place.subscribes(SubscribingPeer(BO))
+    ana.send("camera", key=True)
+    await until(lambda: bo.packets["1"])
+    line = place.room.subscribers[bo.name].outs["1"]
+    assert line.source is not None
+    place.room.permit({}, [ANA])
+    assert line.source is None
+    assert place.told[-1][1] == "bindings"
+    assert not place.room.publishers[ANA].named()["camera"].outs
+
+
+async def test_a_new_source_of_packets_on_the_same_line_is_cut_over_at_its_keyframe(place: Place) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    bo = await place.subscribes(SubscribingPeer(BO))
+    ana.send("camera", key=True, count=3)
+    await until(lambda: len(bo.packets["1"]) == 3)
+    ana.ssrcs["camera"], ana.seqs["camera"], ana.sent["camera"] = 4711, 9, {}
+    ana.send("camera", count=2)
+    await until(lambda: ana.keyframes_asked)
+    ana.send("camera", key=True, count=3)
+    await until(lambda: len(bo.packets["1"]) == 6)
+    numbers = [packet.seq for packet in bo.packets["1"]]
+    assert numbers == [(numbers[0] + step) & 0xFFFF for step in range(6)]
+    assert bo.numbers("1")[3:] == [12, 13, 14]
