@@ -48,9 +48,10 @@ export const AccountMenu = () => {
   const label = html`
     <${Avatar} person=${me} />
     <span class="account-text"><span class="account-name clip">${me.name}</span><span class="account-role">${roleText(me.role)}</span></span>
+    <span class="visually-hidden">, account</span>
   `;
   return html`
-    <${Menu} label=${label} title=${`${me.name}, ${roleText(me.role)}: account`} className="account">
+    <${Menu} label=${label} className="account">
       <div class="menu-head"><${Person} person=${me} detail=${me.email} /></div>
       ${others.length > 0 && html`
         <p class="menu-title">Also signed in on this browser</p>

@@ -26,7 +26,7 @@ export const InviteLink = ({ url, name }) => {
     const done = await navigator.clipboard?.writeText(full).then(() => true, () => false);
     tell(done ? { title: "The invitation link is copied", body: `It works once, for ${name}.` } : { title: "The browser did not let the link be copied", icon: "alert", tone: "bad" });
   };
-  return html`<button type="button" class="button compact" aria-label=${`Copy the invitation link for ${name}`} onClick=${copy}>Copy link</button>`;
+  return html`<button type="button" class="button compact" onClick=${copy}>Copy link<span class="visually-hidden"> to invite ${name}</span></button>`;
 };
 
 /** @param {{results: any[], close: () => void}} props */

@@ -119,8 +119,8 @@ export const MediaPlayer = ({ content, comments, media }) => {
       <div role="alert">${fault && html`<p class="notice bad"><${Icon} name="alert" /><span>${fault}</span></p>`}</div>
       <div class="row apart player-do">
         <div class="row tight">
-          <button type="button" class="button compact" aria-label="Back 10 seconds" onClick=${() => skip(-10)}><${Icon} name="back" />10 s</button>
-          <button type="button" class="button compact" aria-label="On 10 seconds" onClick=${() => skip(10)}>10 s<${Icon} name="forward" /></button>
+          <button type="button" class="button compact" aria-label="10 s back" onClick=${() => skip(-10)}><${Icon} name="back" />10 s</button>
+          <button type="button" class="button compact" aria-label="10 s on" onClick=${() => skip(10)}>10 s<${Icon} name="forward" /></button>
           <label class="speed"><span class="visually-hidden">Speed</span>
             <select class="input" value=${rate} onChange=${(/** @type {any} */ event) => choose(Number(event.target.value))}>
               ${SPEEDS.map((each) => html`<option key=${each} value=${each} selected=${each === rate}>${each} ×</option>`)}

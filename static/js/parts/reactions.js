@@ -22,8 +22,8 @@ export const Reactions = ({ content }) => {
     <div class="row tight reactions" role="group" aria-label="What do you think of it?">
       ${KINDS.map(([kind, icon, word]) => html`
         <button type="button" key=${kind} class="button compact" aria-pressed=${mine === kind} onClick=${() => act(kind)}
-          aria-label=${`${word}${counts[kind] ? `, ${counts[kind]}` : ""}`} title=${word}>
-          <${Icon} name=${icon} />${kind === "like" && html`<span>Like</span>`}${counts[kind] > 0 && html`<span class="figures">${counts[kind]}</span>`}
+          title=${word}>
+          <${Icon} name=${icon} /><span class=${kind === "like" ? "" : "visually-hidden"}>${word}</span> ${counts[kind] > 0 && html`<span class="figures">${counts[kind]}</span>`}
         </button>`)}
     </div>
   `;

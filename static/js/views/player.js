@@ -22,7 +22,7 @@ const NotYet = ({ content, course }) => {
     <//>`;
 };
 
-const PlayerSkeleton = () => html`<div class="lesson-page"><div class="stack"><div class="skeleton stage"></div><${Loading} kind="line" rows=${3} /></div><${Loading} rows=${3} /></div>`;
+const PlayerSkeleton = () => html`<div class="lesson-page"><div class="stack"><div class="skeleton a-stage"></div><${Loading} kind="line" rows=${3} /></div><${Loading} rows=${3} /></div>`;
 
 /** @param {{contentId: number}} props */
 export const PlayerView = ({ contentId }) => {
