@@ -11,7 +11,7 @@ import { LiveProblem, lost } from "./problem.js";
 const ANSWER_SECONDS = 8;
 
 /** Milliseconds: the official client's back-off, doubling from the first to the second, each shifted by up to half. */
-export const BACK_OFF = { reconnectionDelay: 250, reconnectionDelayMax: 1000, randomizationFactor: 0.5, timeout: 5000 };
+export const BACK_OFF = { reconnectionDelay: 250, reconnectionDelayMax: 1000, randomizationFactor: 0.5, timeout: 8000 };
 
 /** After this many seconds without a connection it is no restart; tries then come up to this many milliseconds apart. */
 const LONG_AWAY = { seconds: 30, delay: 5000 };
