@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import tempfile
 import time
@@ -39,11 +40,18 @@ def chromium() -> str:
 
 @asynccontextmanager
 async def browser(
-    flags: Sequence[str] = (*CAMERA, *SOUND), *, width: int = 1280, height: int = 800
+    flags: Sequence[str] = (*CAMERA, *SOUND), *, width: int = 1280, height: int = 800, other_sites_cookies: bool = False
 ) -> AsyncIterator[BrowserContext]:
-    """A browser with a fresh profile; all of a test's tabs are in it."""
+    """A browser with a fresh profile; all of a test's tabs are in it.
+
+    Some distributions' Chromium refuses cookies of other sites unless told otherwise: `other_sites_cookies` tells it.
+    """
     expect.set_options(timeout=PATIENCE * 1000)
     with tempfile.TemporaryDirectory(prefix="lectern-chromium-", ignore_cleanup_errors=True) as profile:
+        if other_sites_cookies:
+            wanted = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
+            (folder := Path(profile) / "Default").mkdir()
+            (folder / "Preferences").write_text(json.dumps(wanted))
         async with async_playwright() as playwright:
             context = await playwright.chromium.launch_persistent_context(
                 profile,

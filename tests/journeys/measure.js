@@ -4,7 +4,7 @@
   const clicks = [];
   const progress = [];
   let shift = 0;
-  window.__journey = { shown, clicks, progress, shift: () => shift, measure, mark };
+  window.__journey = { shown, clicks, progress, shift: () => shift, measure, mark, watchFrames, longestGap };
 
   // Layout shift without a click or key just before, as browsers count it for a page.
   new PerformanceObserver((list) => {
@@ -26,6 +26,24 @@
   /** The connections of this moment become old ones: `measure().isNew` says whether others took their place. */
   function mark() {
     window.__journey.old = { ...window.__lectern.pcs() };
+  }
+
+  /** From now on, when each frame of the first picture of somebody else is shown. */
+  let frames = [];
+  function watchFrames() {
+    const video = [...document.querySelectorAll("figure video")].find((one) => !one.classList.contains("is-mirrored"));
+    frames = [performance.now()];
+    const shownOne = (now) => {
+      frames.push(now);
+      video.requestVideoFrameCallback(shownOne);
+    };
+    video.requestVideoFrameCallback(shownOne);
+  }
+
+  /** Milliseconds. */
+  function longestGap() {
+    const times = [...frames, performance.now()];
+    return Math.max(...times.slice(1).map((at, index) => at - times[index]));
   }
 
   async function measure() {
