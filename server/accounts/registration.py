@@ -19,12 +19,24 @@ class ExpertSignupClosed(Forbidden):
 
 
 async def register(
-    work: Work, *, email: str, name: str, role: AccountRole, password_hash: str, invite_token: str | None
+    work: Work,
+    *,
+    email: str,
+    name: str,
+    role: AccountRole,
+    password_hash: str,
+    invite_token: str | None,
+    is_expert_signup_open: bool,
 ) -> User:
-    """A new person, enrolled or made an instructor by the link they came with. Raises EmailTaken, InviteInvalid."""
+    """A new person, enrolled or made an instructor by the link they came with.
+
+    Raises EmailTaken, InviteInvalid, ExpertSignupClosed.
+    """
     invite = await invites.usable(work, invite_token) if invite_token else None
     if invite is not None and invite.kind == invites.SETUP:
         role = AccountRole.EXPERT
+    elif role is AccountRole.EXPERT and not is_expert_signup_open:
+        raise ExpertSignupClosed()
     user = await service.create_user(work, email=email, name=name, role=role, password_hash=password_hash)
     if invite is not None:
         if invite.course_id is not None:

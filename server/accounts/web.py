@@ -50,19 +50,20 @@ async def register(request: Request, wanted: NewPerson) -> web.Response:
     """Become a person here and sign in."""
     accounts = request.app[ACCOUNTS]
     accounts.limits.registering(_address(request))
-    if wanted.role == "expert" and request.app[SETTINGS].expert_signup != "open" and wanted.invite is None:
-        raise registration.ExpertSignupClosed()
+    is_open = request.app[SETTINGS].expert_signup == "open"
+    if wanted.role == "expert" and not is_open and wanted.invite is None:
+        raise registration.ExpertSignupClosed()  # the set-up link may still open it
     _require_good_password(wanted.password, "/password", wanted.email, wanted.name)
     hashed = await accounts.passwords.hash(wanted.password)
-    is_open = request.app[SETTINGS].expert_signup == "open"
     async with request.app[DATABASE].work() as work:
         user = await registration.register(
             work,
             email=wanted.email,
             name=wanted.name,
-            role=AccountRole(wanted.role) if is_open else AccountRole.STUDENT,
+            role=AccountRole(wanted.role),
             password_hash=hashed,
             invite_token=wanted.invite,
+            is_expert_signup_open=is_open,
         )
         sign_in = await service.sign_in_directly(work, user.id)
         ended = await browser.make_place(request, work)

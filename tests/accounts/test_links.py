@@ -66,6 +66,13 @@ async def test_an_invitation_registers_and_enrolls_in_one_step(api: People, worl
     assert (await registers(api, "third", token)).code == "invite_invalid"
 
 
+async def test_an_invitation_into_a_course_makes_no_instructor(api: People, world: World) -> None:
+    token = await invited(api, (await world.course("ana")).id)
+    wanted = {"email": "fay@example.org", "password": "a fine long password", "name": "Fay", "role": "expert"}
+    assert (await api(None).post("/auth/register", wanted | {"invite": token})).code == "expert_signup_closed"
+    assert (await registers(api, "fay", token)).json["user"]["role"] == "student"
+
+
 async def test_registering_the_invited_address_alone_gives_nothing(api: People, world: World) -> None:
     course = await world.course("ana")
     await invited(api, course.id)
