@@ -81,7 +81,7 @@ const Shell = () => {
     <main id="main" class=${`main page-${page}`} tabindex="-1"><${Page} page=${page} /></main>
     ${page !== "room" && html`<${Ways} className="ways-low" label="Main, at hand" isShort />`}
     <${ConfirmDialog} />
-    <${ConnectionBanner} />
+    ${page !== "room" && html`<${ConnectionBanner} />`}
     <${Toasts} />
   `;
 };

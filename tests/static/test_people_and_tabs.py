@@ -122,7 +122,7 @@ def test_a_wrong_file_is_refused_before_anything_is_sent(tab: Tab) -> None:
         (201, {"message": "", "content": {"id": 9, "course_id": 1}}, "Making it playable"),
         (413, {"code": "too_large", "detail": "Video files may have at most 500 MB."}, "at most 500 MB"),
         (507, {"code": "no_room", "detail": "There is no room left on the server."}, "no room left"),
-        (0, None, "The server cannot be reached"),
+        (0, None, "The connection broke"),
     ],
 )
 def test_an_upload_says_how_it_went(tab: Tab, status: int, body: Any, says: str) -> None:

@@ -5,7 +5,7 @@ import { renew, resource } from "./resource.js";
 /** @typedef {{id: number, course_id: number, title: string, description: string, content_type: "video" | "audio", file_url: string | null,
  *   thumbnail_url: string | null, duration_seconds: number | null, upload_status: "uploading" | "processing" | "completed" | "failed",
  *   error_code: string | null, access_level: "free" | "premium" | "enrolled_only", is_preview: boolean, view_count: number, like_count: number,
- *   comment_count: number, liked: boolean, my_progress: any, bytes_received?: number, file_size?: number, file_name?: string}} Content */
+ *   comment_count: number, liked: boolean, my_progress: any, processing_stage?: string | null, processing_percent?: number, bytes_received?: number, file_size?: number, file_name?: string}} Content */
 
 export const ACCESS = /** @type {[string, string][]} */ ([
   ["enrolled_only", "Everybody enrolled"],
@@ -16,13 +16,19 @@ export const ACCESS = /** @type {[string, string][]} */ ([
 /** Why a file could not be made playable, by the server's word for it. @param {string | null} code @returns {string} */
 export const failureText = (code) => {
   const known = /** @type {Record<string, string>} */ ({
+    cancelled: "The upload was cancelled.",
+    codec_not_allowed: "The film or sound in it is stored in a way Lectern does not know. Export it as MP4 or MP3 and upload that.",
     content_mismatch: "What is inside the file is not what its name says. Export it again and upload that.",
-    corrupt: "The file is damaged or incomplete. Export it again and upload that.",
+    expired: "The upload was not finished in time. Upload it again.",
+    internal: "Something went wrong on the server. Try again.",
+    lost: "The server was interrupted before it was done. Upload the file again.",
     no_room: "There was no room left on the server. Tell whoever runs it, then try again.",
     too_large: "The file is larger than allowed.",
-    cancelled: "The upload was cancelled.",
-    expired: "The upload was not finished in time. Upload it again.",
-    timeout: "Making it playable took too long. A shorter or smaller file will do.",
+    too_long: "The recording is longer than allowed. Cut it into parts.",
+    too_many_pixels: "The picture is larger than allowed. Export it in a smaller size.",
+    too_many_streams: "There is more than one film in this file. Export only the one you mean.",
+    truncated: "The file ends too early. Export it again and upload that.",
+    unreadable: "The file is damaged or incomplete. Export it again and upload that.",
   });
   return known[code ?? ""] ?? "The file could not be made playable. Export it again, as MP4 for video or MP3 for sound, and upload that.";
 };
@@ -32,6 +38,25 @@ export const editContent = async (content, change) => {
   await api.patch(`/content/${content.id}`, change);
   renew(`/courses/${content.course_id}`);
   renew(`/content/${content.id}`);
+};
+
+/** Make it playable again from the kept original. @param {Content} content */
+export const retryContent = async (content) => {
+  await api.post(`/content/${content.id}/retry`);
+  renew(`/courses/${content.course_id}`);
+  renew(`/content/${content.id}`);
+};
+
+/** @param {number} courseId @param {Content[]} list in the wanted order */
+export const orderContent = async (courseId, list) => {
+  const lessons = resource(`/courses/${courseId}/content`);
+  lessons.change(() => list);
+  try {
+    await api.put(`/courses/${courseId}/content/order`, { ids: list.map(({ id }) => id) });
+  } catch (error) {
+    void lessons.load();
+    throw error;
+  }
 };
 
 /** @param {Content} content */

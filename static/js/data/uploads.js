@@ -4,18 +4,19 @@
  * XMLHttpRequest, because only it tells how many bytes have left. All sent is not done: the server still looks at the file
  * ("checking"), then makes it playable ("processing"), and says so over the live connection.
  */
-import { computed, signal } from "../../vendor/vendor.js";
+import { computed, effect, signal, untracked } from "../../vendor/vendor.js";
 import { address } from "../address.js";
 import { ApiError, api } from "../api.js";
 import { live } from "../socket.js";
 import { TransferRate } from "../transfer_rate.js";
 import { isHolding } from "../router.js";
+import { failureText } from "./content.js";
 import { renew } from "./resource.js";
 import { tell } from "./toasts.js";
 
 /** @typedef {"sending" | "checking" | "processing" | "ready" | "refused" | "cancelled"} Phase */
 /** @typedef {{key: number, courseId: number, kind: "video" | "audio", title: string, fileName: string, total: number, sent: number,
- *   speed: number | null, left: number | null, phase: Phase, reason: string, contentId: number | null}} Upload */
+ *   speed: number | null, left: number | null, phase: Phase, reason: string, isPassing: boolean, contentId: number | null}} Upload */
 
 const MOST_SHOWN = 20; // finished ones beyond this leave the list, oldest first
 
@@ -25,6 +26,8 @@ export const activeUploads = computed(() => uploads.value.filter(({ phase }) => 
 
 /** @type {Map<number, XMLHttpRequest>} */
 const requests = new Map();
+/** What is needed to send a file again. @type {Map<number, [File, Parameters<typeof startUpload>[1]]>} */
+const sources = new Map();
 let nextKey = 1;
 
 /** @param {number} key @param {Partial<Upload>} what */
@@ -42,10 +45,19 @@ export const startUpload = (file, about) => {
   /** @type {Upload} */
   const upload = {
     key, courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, sent: 0,
-    speed: null, left: null, phase: "sending", reason: "", contentId: null,
+    speed: null, left: null, phase: "sending", reason: "", isPassing: false, contentId: null,
   };
   uploads.value = [upload, ...uploads.value].slice(0, MOST_SHOWN);
+  sources.set(key, [file, about]);
   void send(key, file, about, false);
+};
+
+/** The same file once more, after a refusal that may pass. @param {number} key */
+export const retryUpload = (key) => {
+  const source = sources.get(key);
+  if (!source) return;
+  change(key, { phase: "sending", sent: 0, speed: null, left: null, reason: "", isPassing: false });
+  void send(key, ...source, false);
 };
 
 /** @param {number} key */
@@ -56,6 +68,7 @@ export const cancelUpload = (key) => {
 
 /** @param {number} key */
 export const forgetUpload = (key) => {
+  sources.delete(key);
   uploads.value = uploads.value.filter((each) => each.key !== key);
 };
 
@@ -110,7 +123,13 @@ const finish = (key, request) => {
   if (request.status === 201) {
     change(key, { phase: "processing", contentId: body.content?.id ?? null });
     renew(`/courses/${body.content?.course_id}`);
-  } else change(key, { phase: "refused", reason: new ApiError(request.status, body).detail });
+    sources.delete(key);
+    void look();
+    return;
+  }
+  const error = new ApiError(request.status, body);
+  const reason = request.status === 0 ? "The connection broke before the file was there." : error.detail;
+  change(key, { phase: "refused", reason, isPassing: error.isPassing });
 };
 
 /** @param {string} text @returns {any} */
@@ -129,13 +148,25 @@ const settle = (contentId, how) => {
   return found;
 };
 
+/** Ask about what is being processed: its end may have been told before its number was known, or while nobody listened. */
+const look = async () => {
+  for (const { contentId } of uploads.value.filter(({ phase }) => phase === "processing")) {
+    const content = contentId === null ? null : await api.get(`/content/${contentId}`).catch(() => null);
+    if (content?.upload_status === "completed") settle(content.id, { phase: "ready" });
+    if (content?.upload_status === "failed") settle(content.id, { phase: "refused", reason: failureText(content.error_code) });
+  }
+};
+
 /** Once per page load: hear how processing ended. */
 export const startUploads = () => {
+  effect(() => {
+    if (live.status.value === "online") void untracked(look);
+  });
   live.on("content_ready", (/** @type {any} */ { content_id: id }) => {
     const found = settle(id, { phase: "ready" });
     if (found) tell({ title: `“${found.title}” is ready to watch`, action: { label: "Open", href: `/app/content/${id}` } });
   });
   live.on("content_failed", (/** @type {any} */ fact) => {
-    settle(fact.content_id, { phase: "refused", reason: fact.detail ?? "The file could not be made playable. Try another one." });
+    settle(fact.content_id, { phase: "refused", reason: failureText(fact.error_code ?? fact.code ?? null) });
   });
 };

@@ -1,7 +1,7 @@
 /** The lessons of a course, in order, each with how far it is: being uploaded, being made playable, playable, failed. */
 import { html, useState } from "../../vendor/vendor.js";
 import { asApiError } from "../api.js";
-import { deleteContent, failureText } from "../data/content.js";
+import { deleteContent, failureText, orderContent, retryContent } from "../data/content.js";
 import { processing } from "../data/facts.js";
 import { useResource } from "../data/resource.js";
 import { tell, tellFailure } from "../data/toasts.js";
@@ -13,13 +13,13 @@ import { Menu } from "./menu.js";
 import { Empty, Shown } from "./states.js";
 
 /** What a stage of processing is called. @type {Record<string, string>} */
-const STAGES = { checking: "Checking the file", verifying: "Checking the file", probing: "Looking into the file", remuxing: "Making it playable", transcoding: "Making it playable", thumbnail: "Taking a picture from it" };
+const STAGES = { checking: "Checking the file", waiting: "Waiting for its turn", packaging: "Making it playable", converting: "Making it playable", thumbnail: "Taking a picture from it", publishing: "Almost ready" };
 
 /** @param {{content: import("../data/content.js").Content}} props */
 const State = ({ content }) => {
   if (content.upload_status === "failed") return html`<p class="small fault-line"><${Icon} name="alert" />${failureText(content.error_code)}</p>`;
   const isSending = content.upload_status === "uploading";
-  const step = processing.value[content.id];
+  const step = processing.value[content.id] ?? { stage: content.processing_stage, percent: content.processing_percent };
   const percent = isSending ? (100 * (content.bytes_received ?? 0)) / Math.max(1, content.file_size ?? 1) : step?.percent;
   const word = isSending ? `Uploading · ${sizeText(content.bytes_received ?? 0)} of ${sizeText(content.file_size ?? 0)}` : STAGES[step?.stage ?? ""] ?? "Making it playable";
   return html`
@@ -51,9 +51,10 @@ const Picture = ({ content }) => html`
   </span>
 `;
 
-/** @param {{content: import("../data/content.js").Content, isMine: boolean, mayPlay: boolean, edit: () => void}} props */
-const Lesson = ({ content, isMine, mayPlay, edit }) => {
+/** @param {{content: import("../data/content.js").Content, isMine: boolean, mayPlay: boolean, edit: () => void, move: {up?: () => void, down?: () => void}}} props */
+const Lesson = ({ content, isMine, mayPlay, edit, move }) => {
   const isReady = content.upload_status === "completed";
+  const again = () => retryContent(content).catch((error) => tellFailure(asApiError(error)));
   const remove = async () => {
     if (!(await confirmed({ title: `Delete “${content.title}”?`, body: "The file, its comments and everybody's progress in it are gone for good.", yes: "Delete the lesson", no: "Keep it" }))) return;
     await deleteContent(content).then(() => tell({ title: "The lesson is deleted" }), (error) => tellFailure(asApiError(error)));
@@ -74,6 +75,9 @@ const Lesson = ({ content, isMine, mayPlay, edit }) => {
         <div class="item-do">
           <${Menu} label=${html`<${Icon} name="more" />`} title=${`More about ${content.title}`} className="button icon quiet">
             <button type="button" class="menu-item" onClick=${edit}><${Icon} name="edit" />Change</button>
+            ${content.upload_status === "failed" && html`<button type="button" class="menu-item" onClick=${again}><${Icon} name="again" />Try again</button>`}
+            ${move.up && html`<button type="button" class="menu-item" onClick=${move.up}><${Icon} name="up" />Move up</button>`}
+            ${move.down && html`<button type="button" class="menu-item" onClick=${move.down}><${Icon} name="down" />Move down</button>`}
             <button type="button" class="menu-item danger" onClick=${remove}><${Icon} name="trash" />Delete</button>
           <//>
         </div>`}
@@ -88,6 +92,10 @@ export const CourseContent = ({ course }) => {
   const isMine = course.my_role === "instructor";
   const mayPlay = (/** @type {import("../data/content.js").Content} */ { access_level: level, is_preview: isPreview }) =>
     isMine || level === "free" || isPreview || (course.my_role === "student" && (level !== "premium" || course.my_tier === "premium"));
+  const move = (/** @type {any[]} */ list, /** @type {number} */ from, /** @type {number} */ to) => {
+    if (to < 0 || to >= list.length) return undefined;
+    return () => orderContent(course.id, list.with(from, list[to]).with(to, list[from])).catch((error) => tellFailure(asApiError(error)));
+  };
   return html`
     <section class="stack" aria-labelledby="lessons">
       <div class="row apart">
@@ -95,7 +103,7 @@ export const CourseContent = ({ course }) => {
         ${isMine && html`<a class="button compact" href=${`/app/manage/${course.id}/video`}><${Icon} name="upload" />Upload</a>`}
       </div>
       <${Shown} of=${lessons} what="The lessons" rows=${4}>${(/** @type {any[]} */ list) => list.length
-        ? html`<ul class="list">${list.map((content) => html`<${Lesson} content=${content} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => setEdited(content)} key=${content.id} />`)}</ul>`
+        ? html`<ul class="list">${list.map((content, at) => html`<${Lesson} content=${content} move=${{ up: move(list, at, at - 1), down: move(list, at, at + 1) }} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => setEdited(content)} key=${content.id} />`)}</ul>`
         : html`<${Empty} icon="video" title="No lesson yet">
             <p class="muted">${isMine ? "Upload a video or a sound recording; students are told when it can be played." : course.my_role ? "You are told as soon as one is there." : "Enroll to see the lessons of this course."}</p>
             ${isMine && html`<p><a class="button" href=${`/app/manage/${course.id}/video`}>Upload a video</a></p>`}

@@ -3,6 +3,7 @@ import { html } from "../../vendor/vendor.js";
 
 /** Strokes on a 24 × 24 grid. @type {Record<string, string>} */
 const DRAWINGS = {
+  again: "M19.5 12a7.5 7.5 0 1 1-2.2-5.3M19.5 3.5v4h-4",
   alert: "M12 8v5M12 16.5v.01M10.3 3.9 2.4 18a2 2 0 0 0 1.7 3h15.8a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z",
   audio: "M4 10v4M8 7v10M12 4v16M16 8v8M20 10v4",
   back: "M15 5l-7 7 7 7",
@@ -15,6 +16,7 @@ const DRAWINGS = {
   comment: "M4 5h16v11H9l-5 4Z",
   compass: "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18ZM15.5 8.5l-2 5-5 2 2-5Z",
   confused: "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18ZM9 10v.01M15 10v.01M8.5 15.5c1-1.5 2.5 1 3.5 0s2.5-1.5 3.5 0",
+  down: "M12 5v14M6 13l6 6 6-6",
   door: "M13 4H5v16h8M10 12h11M17.5 8.5 21 12l-3.5 3.5",
   download: "M12 4v11M7.5 11 12 15.5 16.5 11M4 20h16",
   edit: "M4 20l1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19ZM14.5 6.5l3 3",
@@ -36,6 +38,7 @@ const DRAWINGS = {
   system: "M3 5h18v11H3ZM9 20h6M12 16v4",
   thumb: "M7 11v9H4v-9ZM7 11l4-8c1.7 0 2.7 1.2 2.4 2.9L12.8 9H18a2 2 0 0 1 2 2.4l-1.3 7A2 2 0 0 1 16.7 20H7",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
+  up: "M12 19V5M6 11l6-6 6 6",
   upload: "M12 20V9M7.5 13 12 8.5 16.5 13M4 4h16",
   video: "M3 6h12v12H3ZM15 11l6-3.5v9L15 13",
 };

@@ -4,31 +4,24 @@ import { ApiError } from "../api.js";
 import { createSession } from "../data/sessions.js";
 import { tell } from "../data/toasts.js";
 import { whenText } from "../format.js";
+import { boxValue, suggestion } from "../local_moment.js";
 import { navigate } from "../router.js";
 import { Field, FormFault, useForm } from "./form.js";
 
-const LENGTHS = /** @type {[string, string][]} */ ([["30", "30 min"], ["45", "45 min"], ["60", "1 h"], ["90", "1 h 30 min"], ["120", "2 h"], ["180", "3 h"]]);
+export const LENGTHS = /** @type {[string, string][]} */ ([["30", "30 min"], ["45", "45 min"], ["60", "1 h"], ["90", "1 h 30 min"], ["120", "2 h"], ["180", "3 h"]]);
 
-/** What a date box takes: the local time without a zone. @param {Date} date @returns {string} */
-const boxValue = (date) => {
-  const pad = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}T${pad(date.getHours())}:${pad(date.getMinutes())}`;
-};
-
-/** @returns {Date} the next full hour but one, so that there is time to be told */
-const suggestion = () => {
-  const date = new Date();
-  date.setHours(date.getHours() + 2, 0, 0, 0);
-  return date;
+/** @param {string} local what the date box holds @returns {Date} Throws an ApiError that stands at the field. */
+export const futureMoment = (local) => {
+  const at = new Date(local);
+  const fault = Number.isNaN(at.getTime()) ? "needs a day and an hour" : at.getTime() < Date.now() ? "is in the past" : "";
+  if (fault) throw new ApiError(400, { detail: "Choose a day and an hour to come.", errors: [{ pointer: "/scheduled_at", detail: fault }] });
+  return at;
 };
 
 /** @param {{course: any}} props */
 export const PlanSession = ({ course }) => {
   const { busy, error, onSubmit } = useForm(async ({ title, description, scheduled_at: local, duration_minutes: minutes }) => {
-    const at = new Date(local);
-    if (Number.isNaN(at.getTime())) throw new ApiError(400, { detail: "Choose a day and an hour.", errors: [{ pointer: "/scheduled_at", detail: "needs a day and an hour" }] });
-    if (at.getTime() < Date.now()) throw new ApiError(400, { detail: "This moment is past. Choose a later one, or go live now.", errors: [{ pointer: "/scheduled_at", detail: "is in the past" }] });
-    const session = await createSession({ course_id: course.id, title, description, scheduled_at: at.toISOString(), duration_minutes: Number(minutes) });
+    const session = await createSession({ course_id: course.id, title, description, scheduled_at: futureMoment(local).toISOString(), duration_minutes: Number(minutes) });
     tell({ title: `Planned: ${whenText(session.scheduled_at)}`, body: "Everybody enrolled is told.", icon: "calendar" });
     navigate(`/app/courses/${course.id}/sessions`);
   });
@@ -38,7 +31,7 @@ export const PlanSession = ({ course }) => {
       <${FormFault} error=${error} />
       <${Field} label="What is it about?" name="title" required maxlength="200" error=${error} autocomplete="off" />
       <div class="pair">
-        <${Field} label="Starts" name="scheduled_at" type="datetime-local" required value=${boxValue(suggestion())} min=${boxValue(new Date())} hint=${`Your time, ${zone}`} error=${error} />
+        <${Field} label="Starts" name="scheduled_at" type="datetime-local" required value=${boxValue(suggestion(new Date()))} min=${boxValue(new Date())} hint=${`Your time, ${zone}`} error=${error} />
         <${Field} label="Takes about" name="duration_minutes" required options=${LENGTHS} value="60" error=${error} />
       </div>
       <div class="row"><button class="button primary" aria-disabled=${busy}>${busy ? "Planning…" : "Schedule"}</button><p class="muted small">Everybody enrolled is told.</p></div>

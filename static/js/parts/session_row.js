@@ -8,6 +8,7 @@ import { navigate } from "../router.js";
 import { confirmed } from "./confirm.js";
 import { Icon } from "./icon.js";
 import { Menu } from "./menu.js";
+import { SessionDialog } from "./session_dialog.js";
 
 /** @param {import("../data/sessions.js").LiveSession} session @returns {string} */
 const momentText = (session) => {
@@ -38,6 +39,7 @@ export const SessionState = ({ session }) => ({
 /** @param {{session: import("../data/sessions.js").LiveSession, withCourse?: boolean}} props */
 export const SessionRow = ({ session, withCourse = true }) => {
   const [busy, setBusy] = useState(false);
+  const [isEdited, setEdited] = useState(false);
   const isMine = session.my_role === "instructor";
   const room = `/app/sessions/${session.id}`;
   const start = async () => {
@@ -70,10 +72,12 @@ export const SessionRow = ({ session, withCourse = true }) => {
         ${session.status === "scheduled" && isMine && html`
           <${Menu} label=${html`<${Icon} name="more" />`} title=${`More about ${session.title}`} className="button icon quiet">
             <a class="menu-item" href=${room}><${Icon} name="door" />Open the room</a>
+            <button type="button" class="menu-item" onClick=${() => setEdited(true)}><${Icon} name="edit" />Change</button>
             <button type="button" class="menu-item danger" onClick=${cancel}><${Icon} name="trash" />Cancel the session</button>
           <//>`}
         ${session.status === "live" && isMine && html`<a class="button quiet" href=${`${room}/attendance`}>Attendance</a>`}
       </div>
+      ${isEdited && html`<${SessionDialog} session=${session} close=${() => setEdited(false)} />`}
     </li>
   `;
 };

@@ -1,7 +1,7 @@
 /** Files on their way and what became of them: bytes, speed, time left; checked; made playable; refused with the reason. */
 import { html } from "../../vendor/vendor.js";
 import { processing } from "../data/facts.js";
-import { cancelUpload, forgetUpload, uploads } from "../data/uploads.js";
+import { cancelUpload, forgetUpload, retryUpload, uploads } from "../data/uploads.js";
 import { durationText, sizeText } from "../format.js";
 import { Icon } from "./icon.js";
 
@@ -18,7 +18,7 @@ const progressOf = ({ phase, sent, total, speed, left, contentId }) => {
 
 /** @param {{upload: import("../data/uploads.js").Upload}} props */
 const One = ({ upload }) => {
-  const { key, title, fileName, phase, reason, contentId, kind } = upload;
+  const { key, title, fileName, phase, reason, isPassing, contentId, kind } = upload;
   const isMoving = phase === "sending" || phase === "checking" || phase === "processing";
   const { says, percent } = progressOf(upload);
   return html`
@@ -35,6 +35,7 @@ const One = ({ upload }) => {
       </div>
       <div class="item-do">
         ${(phase === "sending" || phase === "checking") && html`<button type="button" class="button compact" onClick=${() => cancelUpload(key)}>Cancel</button>`}
+        ${phase === "refused" && isPassing && html`<button type="button" class="button compact" onClick=${() => retryUpload(key)}>Try again</button>`}
         ${phase === "ready" && html`<a class="button compact" href=${`/app/content/${contentId}`}>Open</a>`}
         ${!isMoving && html`<button type="button" class="button icon compact quiet" aria-label=${`Remove ${title} from this list`} onClick=${() => forgetUpload(key)}><${Icon} name="close" /></button>`}
       </div>

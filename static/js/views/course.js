@@ -1,7 +1,7 @@
 /** One course: its lessons, its live sessions, its people, and for its instructor how it is set up. */
 import { html, useEffect, useState } from "../../vendor/vendor.js";
 import { asApiError } from "../api.js";
-import { enroll } from "../data/courses.js";
+import { enroll, leave } from "../data/courses.js";
 import { useResource } from "../data/resource.js";
 import { tellFailure } from "../data/toasts.js";
 import { countText } from "../format.js";
@@ -10,9 +10,11 @@ import { CourseContent } from "../parts/course_content.js";
 import { CoursePeople } from "../parts/course_people.js";
 import { CourseSessions } from "../parts/course_sessions.js";
 import { CourseSettings } from "../parts/course_settings.js";
+import { confirmed } from "../parts/confirm.js";
 import { Icon } from "../parts/icon.js";
+import { Menu } from "../parts/menu.js";
 import { Shown } from "../parts/states.js";
-import { setTitle } from "../router.js";
+import { navigate, setTitle } from "../router.js";
 
 /** @type {Record<string, {word: string, Part: any, mayOpen: (role: string | null) => boolean}>} */
 const TABS = {
@@ -39,6 +41,18 @@ const Primary = ({ course }) => {
 };
 
 /** @param {{course: any}} props */
+const Leave = ({ course }) => {
+  const act = async () => {
+    if (!(await confirmed({ title: `Leave “${course.title}”?`, body: "Its lessons and live sessions close for you. You can enroll again while the course is published.", yes: "Leave the course", no: "Stay" }))) return;
+    await leave(course.id).then(() => navigate("/app/courses"), (error) => tellFailure(asApiError(error)));
+  };
+  return html`
+    <${Menu} label=${html`<${Icon} name="more" />`} title="More about this course" className="button icon quiet">
+      <button type="button" class="menu-item danger" onClick=${act}><${Icon} name="door" />Leave the course</button>
+    <//>`;
+};
+
+/** @param {{course: any}} props */
 const Head = ({ course }) => html`
   <header class="course-head">
     <${Cover} course=${course} />
@@ -51,7 +65,7 @@ const Head = ({ course }) => html`
       </p>
       <h1>${course.title}</h1>
       <p class="muted small">${course.instructor.name} · ${countText(course.content_count, "lesson")} · ${countText(course.enrollment_count, "student")}</p>
-      <div class="row"><${Primary} course=${course} /></div>
+      <div class="row"><${Primary} course=${course} />${course.my_role === "student" && html`<${Leave} course=${course} />`}</div>
     </div>
   </header>
 `;
