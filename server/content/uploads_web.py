@@ -21,16 +21,16 @@ from server.errors import (
     NoRoom,
     NotCourseInstructor,
     NotEnrolled,
+    OutcomeUnknown,
     PremiumRequired,
     RateLimited,
     TooLarge,
     TypeNotAllowed,
 )
 from server.http.keys import ACTOR, DATABASE
-from server.http.routes import Request, Routes, Who, path_id
+from server.http.routes import FORM, Request, Routes, Who, path_id
 
 route = Routes("content")
-FORM = "multipart/form-data"
 PICTURE_REFUSALS = (NotCourseInstructor, Missing, Malformed, Invalid, TooLarge, TypeNotAllowed, ContentMismatch, NoRoom)
 MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Missing)
 
@@ -40,7 +40,6 @@ MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Mi
     answers=UploadAccepted,
     status=201,
     consumes=FORM,
-    idempotent=False,
     refuses=(*PICTURE_REFUSALS, RateLimited),
 )
 async def upload_content(request: Request) -> UploadAccepted:
@@ -72,7 +71,9 @@ async def put_thumbnail(request: Request) -> ContentShown:
     try:
         async with database.work("set lesson picture") as work:
             _, old = await service.set_thumbnail(work, actor, content_id, key)
-    except BaseException:
+    except OutcomeUnknown:
+        raise  # the row may name it
+    except Exception:
         await library.disk.run(library.storage.delete, key)
         raise
     if old is not None:

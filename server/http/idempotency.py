@@ -31,11 +31,17 @@ class KeyInFlight(Conflict):
     code, sentence = "idempotency_in_flight", "The first request with that key is still being worked."
 
 
-async def once(request: web.Request, key: str, work: Callable[[], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Run `work` unless this person's `key` was answered already. Raises Invalid, KeyReused, KeyInFlight."""
+async def once(
+    request: web.Request, key: str, work: Callable[[], Awaitable[web.StreamResponse]], *, is_streamed: bool = False
+) -> web.StreamResponse:
+    """Run `work` unless this person's `key` was answered already. Raises Invalid, KeyReused, KeyInFlight.
+
+    A streamed body (an upload) is never held, so only its address is compared.
+    """
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise Invalid("Idempotency-Key needs 1 to 255 printable characters.")
-    digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + await request.read()).hexdigest()
+    body = b"" if is_streamed else await request.read()
+    digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + body).hexdigest()
     user_id = request[ACTOR].id
     known = await _claim(request, user_id, key, digest)
     if known is not None:
@@ -45,14 +51,14 @@ async def once(request: web.Request, key: str, work: Callable[[], Awaitable[web.
     except BaseException:
         await _forget(request, user_id, key)
         raise
-    body = response.body if isinstance(response, web.Response) else None
-    if not isinstance(body, (bytes, bytearray)) and body is not None:
+    answer = response.body if isinstance(response, web.Response) else None
+    if not isinstance(answer, (bytes, bytearray)) and answer is not None:
         await _forget(request, user_id, key)
         return response
     async with request.app[DATABASE].work() as unit:
         row = await unit.scalar(select(IdempotentAnswer).filter_by(user_id=user_id, key=key))
         if row is not None:
-            row.status, row.body = response.status, bytes(body or b"")
+            row.status, row.body = response.status, bytes(answer or b"")
     return response
 
 

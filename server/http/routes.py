@@ -31,6 +31,7 @@ from server.wire import MAXIMUM_ID, invalid_from
 Request = web.Request
 Handler = Callable[..., Awaitable[Any]]
 Door = Callable[[Request], Awaitable[None]]
+FORM = "multipart/form-data"
 MAXIMUM_DEPTH = 64  # deeper JSON is refused as malformed
 
 
@@ -135,8 +136,13 @@ def mount(app: web.Application, routes: Sequence[Routes], prefix: str = "") -> l
     """Add all declared routes to the application; returns them for the OpenAPI document."""
     mounted = [route for area in routes for route in area.declared]
     for route in mounted:
-        app.router.add_route(route.method, prefix + _pattern(route.path), _served(route))
+        expect = _judge_first if route.consumes == FORM else None
+        app.router.add_route(route.method, prefix + _pattern(route.path), _served(route), expect_handler=expect)
     return mounted
+
+
+async def _judge_first(request: Request) -> None:
+    """Of an upload nothing is asked for (100 Continue) before it was judged; whoever reads the form asks."""
 
 
 def path_id(request: Request, name: str) -> int:
@@ -181,7 +187,8 @@ def _served(route: Route) -> Callable[[Request], Awaitable[web.StreamResponse]]:
         if route.door is not None:
             await route.door(request)
         if route.is_idempotent and (key := request.headers.get("Idempotency-Key")) is not None and ACTOR in request:
-            return await idempotency.once(request, key, lambda: work(request))
+            is_streamed = route.consumes == FORM
+            return await idempotency.once(request, key, lambda: work(request), is_streamed=is_streamed)
         return await work(request)
 
     async def work(request: Request) -> web.StreamResponse:

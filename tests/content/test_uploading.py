@@ -237,3 +237,41 @@ async def test_only_one_file_a_person_is_spooled_at_a_time(api: ApiOf, world: Wo
     gate.set()
     assert (await first).status == 400
     assert files_under(uploads) == []
+
+
+async def test_a_repeated_upload_with_one_key_is_one_lesson(api: ApiOf, world: World, sample: Sample) -> None:
+    course = await world.course("ana")
+    body, headers = raw_form(
+        [
+            ('name="course_id"', str(course.id).encode()),
+            ('name="type"', b"audio"),
+            ('name="title"', b"Once"),
+            ('name="file"; filename="a.mp3"', sample("mp3").read_bytes()),
+        ]
+    )
+    sent = {**headers, "Idempotency-Key": "the-same"}
+    first = await api("ana").post("/courses/upload-content", data=body, headers=sent)
+    again = await api("ana").post("/courses/upload-content", data=body, headers=sent)
+    assert (first.status, again.status) == (201, 201)
+    assert first.json["content"]["id"] == again.json["content"]["id"]
+    assert len((await api("ana").get(f"/courses/{course.id}/content")).json) == 1
+
+
+async def test_a_client_that_asks_first_sends_nothing_when_refused(
+    api: ApiOf, world: World, server: TestServer
+) -> None:
+    course = await world.course("ana", ["bo"])
+    for person, expected in (("bo", b" 403 "), ("ana", b" 100 ")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        lines = [
+            f"POST /courses/upload-content?course_id={course.id}&type=video HTTP/1.1",
+            "Host: x",
+            f"Authorization: Bearer {world.token(person)}",
+            f"Content-Type: {raw_form([])[1]['Content-Type']}",
+            "Content-Length: 1000000",
+            "Expect: 100-continue",
+        ]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert expected in await reader.readline()
+        writer.transport.abort()

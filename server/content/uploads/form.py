@@ -79,6 +79,9 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
 async def _opened(request: web.Request) -> MultipartReader:
     if not request.content_type.startswith("multipart/"):
         raise Malformed("Send the file as multipart/form-data.")
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer proper has not begun
     try:
         return await request.multipart()
     except _BAD_BYTES as error:
