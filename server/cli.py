@@ -37,15 +37,12 @@ def demo() -> None:
 
 
 @cli.command()
-@click.option("--only", type=click.Choice(["web", "media"]), help="Run one kind of process instead of all.")
+@click.option("--only", type=click.Choice(["web", "media", "jobs"]), help="Run one kind of process instead of all.")
 def serve(only: str | None) -> None:
     """Serve; on an empty database print a one-time link that makes the first instructor."""
-    from server.start import start, start_media
+    from server import start
 
-    if only == "media":
-        start_media(_settings())
-    else:
-        start(_settings(), with_media=only is None)
+    {None: start.start, "web": start.start_web, "media": start.start_media, "jobs": start.start_jobs}[only](_settings())
 
 
 @cli.command()

@@ -75,8 +75,8 @@ async def serve(plan: Plan) -> None:
         app[READINESS].demo_seeding = plan.sign_in_links is not None
         for listening in plan.sockets:
             await web.SockSite(runner, listening, ssl_context=tls).start()
-        app[READINESS].sockets_accepted = True
         beside = await plan.ready(app)
+        app[READINESS].sockets_accepted = True  # last, so that whoever waits for /readyz finds the links printed
         await stop.wait()
         log.info("draining")
         if beside is not None:

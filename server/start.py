@@ -31,21 +31,26 @@ from server.terminal import show_demo, show_serving
 log = structlog.get_logger(__name__)
 
 
-def start(settings: Settings, *, with_media: bool = True) -> None:
-    """Serve until told to stop. Raises SystemExit with one line when it cannot."""
-    with ExitStack() as held:
-        inherited = _hold_folder(settings, held)
-        prepare_schema(settings)
-        sockets = listen(settings.host, settings.port)
-        settings = settings.model_copy(update={"port": port_of(sockets)})
-        if with_media and not settings.media_address:
-            settings = _with_media_port(settings)
-            await_udp(media_host(settings), settings.media_port)
+def start(settings: Settings) -> None:
+    """Serve until told to stop, everything in one place. Raises SystemExit with one line when it cannot."""
+    _start(settings, with_media=True, with_jobs=True)
 
-        async def ready(app: web.Application) -> None:
-            show_serving(settings.base_url, await _setup_link(app[DATABASE], settings))
 
-        asyncio.run(serve(Plan(settings, sockets, ready, with_media=with_media, inherited=inherited)))
+def start_web(settings: Settings) -> None:
+    """Serve pages, REST and sockets; media and, on PostgreSQL, jobs run elsewhere. Raises SystemExit."""
+    _start(settings, with_media=False, with_jobs=settings.is_embedded)
+
+
+def start_jobs(settings: Settings) -> None:
+    """Do what is queued and listen nowhere. Raises SystemExit."""
+    if settings.is_embedded:
+        raise SystemExit("With SQLite the server does its jobs itself: --only jobs needs DATABASE_URL on PostgreSQL.")
+    prepare_schema(settings)
+
+    async def ready(app: web.Application) -> None:
+        log.info("jobs are worked on")
+
+    asyncio.run(serve(Plan(settings, [], ready, with_media=False)))
 
 
 def start_media(settings: Settings) -> None:
@@ -82,6 +87,23 @@ def start_demo(settings: Settings) -> None:
             return asyncio.create_task(_lessons(app, settings), name="demo lessons")
 
         asyncio.run(serve(Plan(settings, sockets, ready, sign_in_links=links, inherited=inherited)))
+
+
+def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
+    with ExitStack() as held:
+        inherited = _hold_folder(settings, held)
+        prepare_schema(settings)
+        sockets = listen(settings.host, settings.port)
+        settings = settings.model_copy(update={"port": port_of(sockets)})
+        if with_media and not settings.media_address:
+            settings = _with_media_port(settings)
+            await_udp(media_host(settings), settings.media_port)
+
+        async def ready(app: web.Application) -> None:
+            show_serving(settings.base_url, await _setup_link(app[DATABASE], settings))
+
+        plan = Plan(settings, sockets, ready, with_media=with_media, with_jobs=with_jobs, inherited=inherited)
+        asyncio.run(serve(plan))
 
 
 def _hold_folder(settings: Settings, held: ExitStack) -> Sequence[int]:

@@ -157,10 +157,10 @@ async def run_program(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[P
     """`await run_program("demo", HOST="127.0.0.1")` is a ready server process; all of them end with the test."""
     programs: list[Program] = []
 
-    async def run(*arguments: str, defaults: bool = False, **environment: str) -> Program:
+    async def run(*arguments: str, defaults: bool = False, ready: str = "", **environment: str) -> Program:
         folder = tmp_path / f"program{len(programs)}"
         folder.mkdir()
-        program = Program(folder, *arguments, defaults=defaults, **environment)
+        program = Program(folder, *arguments, defaults=defaults, ready=ready, **environment)
         programs.append(program)
         await program.start()
         return program

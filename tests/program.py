@@ -31,13 +31,18 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 class Program:
     """One server with its children; the same ports and folder through all its starts."""
 
-    def __init__(self, folder: Path, *arguments: str, defaults: bool = False, **environment: str) -> None:
-        """With `defaults` no port is set, and `url` is read from what the program says."""
+    def __init__(
+        self, folder: Path, *arguments: str, defaults: bool = False, ready: str = "", **environment: str
+    ) -> None:
+        """With `defaults` no port is set, and `url` is read from what the program says.
+
+        With `ready` it serves no pages: it is ready when that is in its output or its log.
+        """
         self.folder, self.arguments = folder, arguments
         self.port, self.media_port = free_port(), free_port(socket.SOCK_DGRAM)
         self.url = f"http://127.0.0.1:{self.port}"
         ports = {} if defaults else {"PORT": str(self.port), "MEDIA_PORT": str(self.media_port)}
-        self._is_found_by_words = defaults
+        self._is_found_by_words, self._ready = defaults, ready
         self.environment = {
             **ports,
             "LECTERN_DATA_DIR": str(folder / "var"),
@@ -92,18 +97,21 @@ class Program:
         self.launch()
         deadline = time.monotonic() + READY_SECONDS
         async with aiohttp.ClientSession() as session:
-            while True:
-                if self._is_found_by_words and (said := re.search(r"Lectern is ready\s+(http\S+)", self.said)):
-                    self.url = said[1]
-                try:
-                    async with session.get(f"{self.url}/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
+            while not await self._is_ready(session):
                 assert self.status is None, f"it ended with {self.status}: {self._last_words()}"
                 assert time.monotonic() < deadline, f"not ready in {READY_SECONDS} s: {self._last_words()}"
                 await asyncio.sleep(0.05)
+
+    async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
+        if self._ready:
+            return self._ready in self.said + (self.folder / "stderr").read_text()
+        if self._is_found_by_words and (said := re.search(r"Lectern is ready\s+(http\S+)", self.said)):
+            self.url = said[1]
+        try:
+            async with session.get(f"{self.url}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
 
     async def ended(self, seconds: float = STOP_SECONDS) -> int:
         """Wait for its end; returns the status."""

@@ -13,10 +13,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from server.db.database import Database
+from server.demo_media import INTERVALS, make_all
+from tests.api import Api
+from tests.factories import World
+from tests.fakes import HeardFacts
 from tests.program import ROOT, Program, is_alive
-from tests.services import Postgres, free_port
+from tests.services import Postgres, Redis, free_port
 
 RunProgram = Callable[..., Awaitable[Program]]
 pytestmark = pytest.mark.serial
@@ -110,6 +116,46 @@ async def test_it_serves_on_postgresql_once_migrated(
     program = await run_program("serve", **environment)
     assert await program.stop() == 0
     postgres.drop(name)
+
+
+async def test_web_media_and_jobs_run_apart_on_postgresql_and_redis(
+    run_program: RunProgram, postgres: Postgres, redis_server: Redis, tmp_path: Path
+) -> None:
+    name = postgres.create()
+    environment = {
+        "DATABASE_URL": postgres.url(name),
+        "REDIS_URL": redis_server.url,
+        "SECRET_KEY": "a-secret-that-is-long-enough-for-it",
+        "LECTERN_DATA_DIR": str(tmp_path / "shared"),
+        "LECTERN_MEDIA_ADDRESS": f"tcp:127.0.0.1:{free_port()}",
+        "LECTERN_MEDIA_SECRET": "another-secret-that-is-long-enough",
+    }
+    await run_program("serve", "--only", "media", ready='"ready": true', **environment)
+    jobs = await run_program("serve", "--only", "jobs", ready="jobs are worked on", **environment)
+    web = await run_program("serve", "--only", "web", **environment)
+    database = Database.open(f"postgresql+asyncpg://{postgres.url(name).partition('://')[2]}", publisher=HeardFacts())
+    world = await World.with_cast(database, environment["SECRET_KEY"])
+    course = await world.course("ana")
+    await database.close()
+    make_all(tmp_path / "made")
+    async with aiohttp.ClientSession() as session:
+        ana = Api(session, web.url, world.token("ana"))
+        form = aiohttp.FormData({"course_id": str(course.id), "type": "audio", "title": "Intervals"})
+        form.add_field("file", (tmp_path / "made" / INTERVALS).read_bytes(), filename=INTERVALS)
+        uploaded = await ana.post("/courses/upload-content", data=form)
+        assert uploaded.status == 201, uploaded.raw
+        async with asyncio.timeout(30):
+            while (await ana.get(f"/content/{uploaded.json['content']['id']}")).json["upload_status"] != "completed":
+                await asyncio.sleep(0.1)
+    assert await jobs.stop() == 0
+    assert await web.stop() == 0
+    postgres.drop(name)
+
+
+def test_jobs_alone_are_refused_on_sqlite(tmp_path: Path) -> None:
+    refused = attempt("serve", "--only", "jobs", LECTERN_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert "DATABASE_URL" in refused.stderr
 
 
 def test_an_explicit_port_is_tried_for_5_seconds_and_never_moves(tmp_path: Path) -> None:
