@@ -49,8 +49,11 @@ def serve(only: str | None) -> None:
 def migrate() -> None:
     """Bring the database to the schema of this program; nothing to do is fine."""
     from server.db.migrate import head, upgrade
+    from server.schema_check import is_at_head
 
-    upgrade(_settings().database_url)
+    settings = _settings()
+    if settings.is_embedded or not is_at_head(settings):
+        upgrade(settings.database_url)
     click.echo(f"The database is at {head()}.")
 
 

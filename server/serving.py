@@ -123,10 +123,11 @@ def _stop_signals() -> asyncio.Event:
     """Set by the first SIGTERM or SIGINT; the next one has its usual effect."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def heard(which: signal.Signals) -> None:
+    def heard() -> None:
         stop.set()
-        loop.remove_signal_handler(which)
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(which)
 
     for which in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(which, heard, which)
+        loop.add_signal_handler(which, heard)
     return stop

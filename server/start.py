@@ -45,6 +45,7 @@ def start_jobs(settings: Settings) -> None:
     """Do what is queued and listen nowhere. Raises SystemExit."""
     if settings.is_embedded:
         raise SystemExit("With SQLite the server does its jobs itself: --only jobs needs DATABASE_URL on PostgreSQL.")
+    assert settings.secret_key
     prepare_schema(settings)
 
     async def ready(app: web.Application) -> None:
@@ -90,6 +91,7 @@ def start_demo(settings: Settings) -> None:
 
 
 def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
+    assert settings.secret_key  # a missing one ends the start here, before anything runs
     with ExitStack() as held:
         inherited = _hold_folder(settings, held)
         prepare_schema(settings)

@@ -196,6 +196,21 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:
     assert refused.stderr.count("\n") == 1
 
 
+def test_a_database_that_does_not_answer_is_said_in_one_line(tmp_path: Path) -> None:
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    for command in ("serve", "migrate"):
+        refused = attempt(command, DATABASE_URL=away, SECRET_KEY="x" * 40, LECTERN_DATA_DIR=str(tmp_path))
+        assert refused.returncode == 1
+        assert "The database does not answer" in refused.stderr.splitlines()[-1]
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_missing_secret_is_named_before_anything_runs(tmp_path: Path) -> None:
+    refused = attempt("serve", DATABASE_URL="postgresql://x@127.0.0.1/y", LECTERN_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr == "Set these before starting: SECRET_KEY\n"
+
+
 def test_the_doctor_is_content_with_a_fresh_folder(tmp_path: Path) -> None:
     examined = attempt(
         "doctor", PORT=str(free_port()), MEDIA_PORT=str(free_port(socket.SOCK_DGRAM)), LECTERN_DATA_DIR=str(tmp_path)
