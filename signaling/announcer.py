@@ -11,10 +11,12 @@ import structlog
 from server import events
 from server.access import Role
 from server.settings import Settings
+from signaling.asides import Aside, Asides
 from signaling.client import Client, course_room, user_room
 from signaling.doorway import Doorway
 from signaling.media_desk import MediaDesk
 from signaling.rooms.effects import RoomClosed, RoomOpened
+from signaling.rooms.private import TallyChanged
 from signaling.transport import LiveServer
 
 OPENING = 64  # waiting tabs let in at once when a class begins; the rest follow
@@ -47,7 +49,13 @@ class Announcer:
     """Tells connected clients what happened. A failure here is logged and undoes nothing."""
 
     def __init__(
-        self, settings: Settings, live: LiveServer, doorway: Doorway, media: MediaDesk, errands: Errands
+        self,
+        settings: Settings,
+        live: LiveServer,
+        doorway: Doorway,
+        media: MediaDesk,
+        asides: Asides,
+        errands: Errands,
     ) -> None:
         self._settings, self._live, self._doorway, self._media = settings, live, doorway, media
         self._errands = errands
@@ -63,6 +71,8 @@ class Announcer:
             events.ContentFailed: self._content_failed,
             RoomOpened: self._room_opened,
             RoomClosed: self._room_closed,
+            TallyChanged: asides.tally_changed,
+            Aside: asides.hear,
         }
 
     def publish(self, facts: Sequence[object]) -> None:
@@ -135,6 +145,13 @@ class Announcer:
             "revision": fact.revision,
         }
         self._live.broadcast(user_room(fact.user_id), "content_failed", told)
+
+    def put_out(self, live_session_id: int, user_id: int, reason: str) -> None:
+        """All tabs of one person leave a room, and the media worker forgets them."""
+        for client in self._clients(user_id):
+            if live_session_id in client.places:
+                self._media.close(client, live_session_id, reason)
+                self._doorway.put_out(client, live_session_id, reason)
 
     def _room_opened(self, fact: RoomOpened) -> None:
         for client in self._doorway.audience(fact.live_session_id):

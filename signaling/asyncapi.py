@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from server import VERSION
-from signaling.protocol import FACTS, WISHES
+from signaling.protocol import WISHES
+from signaling.protocol_facts import FACTS
 
 ASYNCAPI = "3.0.0"
 

@@ -26,6 +26,7 @@ from server.settings import Settings
 from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
 from signaling.protocol import WISHES, After
 from signaling.rooms import log as timeline_log
+from signaling.rooms import private
 from signaling.rooms.presence import Presence
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import Enter, Leave, SessionNotLive, Vacate
@@ -35,6 +36,11 @@ from signaling.transport import LiveServer
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
 MOST_MISSED = 5_000  # beyond it a snapshot is quicker
+WHO_IS = {  # what a wish's `who` means for a role; the floor comes and goes, and is in the room's state
+    Role.INSTRUCTOR: ("member", "instructor", "who has the floor"),
+    Role.STUDENT: ("member", "student"),
+    Role.GUEST: ("member", "student"),
+}
 log = structlog.get_logger(__name__)
 
 
@@ -166,15 +172,17 @@ class Doorway:
                 row.id, Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
             )
             has_seat = True
-            await self._registry.reached(row.id, answer.seq)
+            entry = await self._registry.reached(row.id, answer.seq)
             async with self._database.read() as read:
                 members = await people.roster(read, row)
+                own = await private.own(read, entry.room, actor.id)
             page = await self._page(client, row.id, place, after)
         except BaseException:
             if self._displace(client, row.id) is not None and has_seat:
                 await self._vacate(client, row.id)
             raise
-        return {**page, "you": self._you(client, place), "roster": self._roster(row.id, members), "ice_servers": []}
+        you = {**self._you(client, place), **own}
+        return {**page, "you": you, "roster": self._roster(row.id, members), "ice_servers": []}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""
@@ -241,9 +249,7 @@ class Doorway:
         return shown[0].model_dump(mode="json")
 
     def _you(self, client: Client, place: Place) -> dict[str, Any]:
-        may = [name for name, wish in WISHES.items() if wish.who in ("member", place.role.value)]
-        if place.role is Role.GUEST:
-            may.append("hand_raise")
+        may = [name for name, wish in WISHES.items() if wish.who in WHO_IS[place.role]]
         return {"user_id": client.actor.id, "role": place.role.value, "may": may}
 
     def _roster(self, live_session_id: int, members: Sequence[people.Member]) -> list[dict[str, Any]]:

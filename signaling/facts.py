@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from server import events
+from signaling.asides import Aside
 from signaling.rooms.effects import RoomClosed, RoomOpened
+from signaling.rooms.private import TallyChanged
 
 SHARED: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
@@ -23,6 +25,8 @@ SHARED: dict[str, TypeAdapter[Any]] = {
         events.ContentFailed,
         RoomOpened,
         RoomClosed,
+        TallyChanged,
+        Aside,
     )
 }
 

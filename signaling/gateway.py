@@ -19,6 +19,7 @@ from server.metrics import Metrics
 from server.ports import Clock
 from server.settings import Settings
 from signaling.announcer import Announcer, Errands
+from signaling.asides import Asides
 from signaling.bus import Bus, NoBus, RedisBus
 from signaling.client import live_room
 from signaling.doorway import Doorway, Guess
@@ -68,8 +69,9 @@ class Gateway:
         self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence, guess)
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
-        self._namespace.use(handshake, self._doorway, self._writer, self.presence, self.media)
-        self.announcer = Announcer(settings, self.live, self._doorway, self.media, self._errands)
+        self._asides = Asides(database, self.live, self._registry, lambda facts: self.bus.tell(facts))
+        self._namespace.use(handshake, self._doorway, self._writer, self.presence, self.media, self._asides)
+        self.announcer = Announcer(settings, self.live, self._doorway, self.media, self._asides, self._errands)
         self._keeper = Keeper(
             database, self._writer, seat_held=held, empty_after=timedelta(seconds=settings.empty_room_seconds)
         )
@@ -130,6 +132,7 @@ class Gateway:
         await self._writer.close()
         if self._media_client is not None:
             await self._media_client.close()
+        await self._asides.close()
         await self._errands.close()
         await self.bus.close()
         await self._registry.close()
@@ -169,6 +172,9 @@ class Gateway:
         told = {"live_session_id": live_session_id, "epoch": epoch, "events": [event.wire() for event in events]}
         self.live.broadcast(live_room(live_session_id), "timeline", told)
         self.media.room_changed(live_session_id, before, after)
+        for event in events:
+            if event.type == "participant_removed":
+                self.announcer.put_out(live_session_id, event.payload["user_id"], "removed")
 
     def _is_watched(self, live_session_id: int) -> bool:
         return bool(self._doorway.audience(live_session_id))

@@ -1,11 +1,12 @@
 """Wishes of namespace /live: limits, parsing, the door; then a room command; always an acknowledgement.
 
-Nothing is decided here: rooms decide in rooms/room.py, membership in live_sessions, media in media_desk.py.
+Nothing is decided here: rooms decide in rooms/decide_*.py, membership in live_sessions, media in media_desk.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,20 +22,23 @@ from server.metrics import Metrics
 from server.settings import Settings
 from server.wire import invalid_from, rfc3339
 from signaling import protocol
+from signaling.asides import Asides
 from signaling.client import Client, Phase, Place
 from signaling.doorway import Doorway, NotJoined
 from signaling.handshake import Handshake
 from signaling.limits import Bucket
 from signaling.media_desk import MediaDesk
 from signaling.protocol import WISHES, Durable
+from signaling.room_wishes import ROOM_WISHES, RoomWish
 from signaling.rooms import log as timeline_log
 from signaling.rooms.presence import Presence
-from signaling.rooms.room import GiveFloor, LowerHand, PostChat, RaiseHand, TakeFloor
 from signaling.rooms.timeline import Answer
 from signaling.rooms.writer import Writer
 from signaling.transport import Connection
 
-SIGNALING = frozenset({"media_publish", "media_subscribe", "media_answer", "media_restart", "media_unpublish"})
+MEDIA = ("media_publish", "media_subscribe", "media_answer", "media_restart", "media_unpublish", "media_level")
+SIGNALING = frozenset({*MEDIA, "peer_signal"})
+CHAT = (protocol.ChatSend, protocol.ChatEdit, protocol.ChatReact)  # share the allowance for chat
 MOST_CHATTERS = 10_000  # chat allowances kept; full ones are dropped first, being worth nothing
 log = structlog.get_logger(__name__)
 
@@ -53,7 +57,15 @@ class LiveNamespace:
         self._chat: dict[tuple[int, int], Bucket] = {}
         self._handlers: dict[str, Callable[[Client, Any], Awaitable[Mapping[str, Any]]]] = {}
 
-    def use(self, handshake: Handshake, doorway: Doorway, writer: Writer, presence: Presence, media: MediaDesk) -> None:
+    def use(
+        self,
+        handshake: Handshake,
+        doorway: Doorway,
+        writer: Writer,
+        presence: Presence,
+        media: MediaDesk,
+        asides: Asides,
+    ) -> None:
         """The parts that need the server this namespace is served by; called once, before the first connection."""
         self._handshake, self._doorway, self._writer = handshake, doorway, writer
         self._presence, self._media = presence, media
@@ -63,17 +75,16 @@ class LiveNamespace:
             "sync": self._sync,
             "session_start": self._session_start,
             "session_end": self._session_end,
-            "chat_send": self._chat_send,
-            "hand_raise": self._hand_raise,
-            "hand_lower": self._hand_lower,
-            "floor_give": self._floor_give,
-            "floor_take": self._floor_take,
+            "typing": asides.typing,
+            "media_level": asides.media_level,
+            "peer_signal": asides.peer_signal,
             "media_publish": media.publish,
             "media_subscribe": media.subscribe,
             "media_answer": media.answer,
             "media_restart": media.restart,
             "media_unpublish": media.unpublish,
             "auth_refresh": self._auth_refresh,
+            **{event: partial(self._act, wanted) for event, wanted in ROOM_WISHES.items()},
         }
 
     async def connect(self, connection: Connection, auth: Mapping[str, Any]) -> None:
@@ -132,7 +143,7 @@ class LiveNamespace:
         """Raises RateLimited, unless it repeats a wish that was carried out: that costs nothing."""
         bucket = client.signaling if event in SIGNALING else client.events
         wait = bucket.take()
-        if not wait and isinstance(wish, protocol.ChatSend):
+        if not wait and isinstance(wish, CHAT):
             wait = self._chat_bucket(client.actor.id, wish.live_session_id).take()
         if wait and not (isinstance(wish, Durable) and await self._is_repeat(client, wish)):
             raise RateLimited(wait)
@@ -157,14 +168,14 @@ class LiveNamespace:
             raise NotJoined()
         return place
 
-    async def _act(self, client: Client, wish: Durable, action: Action, command: Any) -> dict[str, Any]:
-        place = self._inside(client, wish.live_session_id)
-        require(place.role, action)
-        return self._shown(
-            await self._writer.act(
-                wish.live_session_id, command, actor_id=client.actor.id, client_id=str(wish.client_id)
-            )
+    async def _act(self, wanted: RoomWish, client: Client, wish: Durable) -> dict[str, Any]:
+        """A durable wish inside a room becomes its command."""
+        me = client.actor.id
+        require(self._inside(client, wish.live_session_id).role, wanted.action(me, wish))
+        answer = await self._writer.act(
+            wish.live_session_id, wanted.command(me, wish), actor_id=me, client_id=str(wish.client_id)
         )
+        return self._shown(answer)
 
     @staticmethod
     def _shown(answer: Answer) -> dict[str, Any]:
@@ -208,25 +219,6 @@ class LiveNamespace:
             roles = {row.id: role} if role else {}
             shown = await live_sessions.shown_many(read, [row], roles, base_url=self._settings.base_url)
         return shown[0].model_dump(mode="json")
-
-    async def _chat_send(self, client: Client, wish: protocol.ChatSend) -> Mapping[str, Any]:
-        command = PostChat(client.actor.id, wish.text, wish.reply_to)
-        return await self._act(client, wish, Action.ROOM_CHAT, command)
-
-    async def _hand_raise(self, client: Client, wish: protocol.HandRaise) -> Mapping[str, Any]:
-        return await self._act(client, wish, Action.ROOM_RAISE_HAND, RaiseHand(client.actor.id))
-
-    async def _hand_lower(self, client: Client, wish: protocol.HandLower) -> Mapping[str, Any]:
-        of_user_id = wish.user_id or client.actor.id
-        action = Action.ROOM_ENTER if of_user_id == client.actor.id else Action.ROOM_MANAGE_HANDS
-        return await self._act(client, wish, action, LowerHand(client.actor.id, of_user_id))
-
-    async def _floor_give(self, client: Client, wish: protocol.FloorGive) -> Mapping[str, Any]:
-        return await self._act(client, wish, Action.ROOM_MANAGE_FLOOR, GiveFloor(client.actor.id, wish.user_id))
-
-    async def _floor_take(self, client: Client, wish: protocol.FloorTake) -> Mapping[str, Any]:
-        action = Action.ROOM_ENTER if wish.user_id == client.actor.id else Action.ROOM_MANAGE_FLOOR
-        return await self._act(client, wish, action, TakeFloor(client.actor.id, wish.user_id))
 
     async def _auth_refresh(self, client: Client, wish: protocol.AuthRefresh) -> Mapping[str, Any]:
         await self._handshake.refresh(client, wish.token)

@@ -1,4 +1,4 @@
-"""Every event of namespace /live, both directions: names, payloads, acknowledgements. AsyncAPI is made from this file.
+"""Every wish of namespace /live: names, payloads, acknowledgements. AsyncAPI is made from this and protocol_facts.py.
 
 Client → server events are wishes, named in the imperative's noun order (`hand_raise`); server → client events are
 facts. Durable wishes carry a `client_id`: a repeated one gets the same answer and nothing is told again.
@@ -10,18 +10,25 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from server.wire import Id, StrictWire, Wire, _storable
-
-Source = Literal["microphone", "camera", "screen", "screen_audio"]
-ChatText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_storable)
-]
-Epoch = Annotated[str, StringConstraints(max_length=64)]
-Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Sdp = Annotated[str, StringConstraints(min_length=1)]
-Token = Annotated[str, StringConstraints(max_length=8192)]
+from server.wire import Id, StrictWire, Wire
+from signaling.fields import (
+    Allowed,
+    ChatText,
+    Emoji,
+    Epoch,
+    PollOption,
+    PollQuestion,
+    Position,
+    QuestionText,
+    Sdp,
+    SignalData,
+    Source,
+    Token,
+    distinct,
+)
+from signaling.rooms.state import DEFAULT_POLICY
 
 
 class Passing(StrictWire):
@@ -70,6 +77,21 @@ class ChatSend(Durable):
     reply_to: Id | None = None
 
 
+class ChatEdit(Durable):
+    seq: Id
+    text: ChatText
+
+
+class ChatDelete(Durable):
+    seq: Id
+
+
+class ChatReact(Durable):
+    seq: Id
+    emoji: Emoji
+    on: bool
+
+
 class HandRaise(Durable):
     pass
 
@@ -84,6 +106,84 @@ class FloorGive(Durable):
 
 class FloorTake(Durable):
     user_id: Id
+
+
+class ParticipantMute(Durable):
+    user_id: Id
+    sources: Annotated[list[Source], Field(min_length=1, max_length=8)]
+    muted: bool
+
+
+class ParticipantRemove(Durable):
+    user_id: Id
+
+
+class PolicySet(Durable):
+    """What is not named stays as it is."""
+
+    chat: Allowed | None = None
+    microphones: Allowed | None = None
+    cameras: Allowed | None = None
+    screens: Allowed | None = None
+    hands: Allowed | None = None
+    peers: Allowed | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> PolicySet:
+        if not self.changes:
+            raise ValueError("name at least one of chat, microphones, cameras, screens, hands, peers")
+        return self
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """The parts that were named."""
+        return self.model_dump(include=set(DEFAULT_POLICY), exclude_none=True)
+
+
+class PollOpen(Durable):
+    question: PollQuestion
+    options: Annotated[list[PollOption], Field(min_length=2, max_length=10), AfterValidator(distinct)]
+    multiple: bool = False
+    hidden: bool = False
+
+
+class PollAnswer(Durable):
+    """`choices` are numbers of options, the first is 0."""
+
+    poll: Id
+    choices: Annotated[list[Annotated[int, Field(ge=0, le=9)]], Field(min_length=1, max_length=10)]
+
+
+class PollClose(Durable):
+    poll: Id
+
+
+class QuestionAsk(Durable):
+    text: QuestionText
+
+
+class QuestionVote(Durable):
+    question: Id
+    on: bool
+
+
+class QuestionResolve(Durable):
+    question: Id
+
+
+class Typing(Passing):
+    on: bool
+
+
+class MediaLevel(Passing):
+    """`level` as the page measures it; told on as it is."""
+
+    level: Annotated[float, Field(ge=-127, le=127)]
+
+
+class PeerSignal(Passing):
+    to_user_id: Id
+    data: SignalData
 
 
 class TrackWanted(StrictWire):
@@ -144,10 +244,26 @@ class EventShown(Wire):
     payload: dict[str, Any]
 
 
+class PollAnswerShown(Wire):
+    poll: int
+    choices: list[int]
+
+
+class TallyShown(Wire):
+    poll: int
+    tally: list[int]
+    answers: int
+
+
 class You(Wire):
+    """`poll_answers`, `question_votes`: one's own for what is open; `poll_tallies`: of open polls one may see."""
+
     user_id: int
     role: Literal["instructor", "student", "guest"]
     may: list[str]
+    poll_answers: list[PollAnswerShown] = []
+    poll_tallies: list[TallyShown] = []
+    question_votes: list[int] = []
 
 
 class RosterLine(Wire):
@@ -229,127 +345,29 @@ WISHES: dict[str, Wish] = {
     "session_start": Wish(SessionStart, StartAnswer, "instructor", "Go live and tell every enrolled student."),
     "session_end": Wish(SessionEnd, EndAnswer, "instructor", "End the class for everyone."),
     "chat_send": Wish(ChatSend, SeqAnswer, "member", "Write a line."),
+    "chat_edit": Wish(ChatEdit, SeqAnswer, "member", "Change a line of one's own."),
+    "chat_delete": Wish(ChatDelete, SeqAnswer, "member", "Delete a line of one's own; the instructor may delete any."),
+    "chat_react": Wish(ChatReact, SeqAnswer, "member", "Put an emoji under a line, or take it away."),
     "hand_raise": Wish(HandRaise, SeqAnswer, "student", "Ask for the floor; first come, first served."),
     "hand_lower": Wish(HandLower, SeqAnswer, "member", "Lower one's hand; the instructor may lower any."),
     "floor_give": Wish(FloorGive, SeqAnswer, "instructor", "Open a student's microphone and camera in the server."),
     "floor_take": Wish(FloorTake, SeqAnswer, "instructor", "Close them again; a student may give the floor back."),
+    "participant_mute": Wish(ParticipantMute, SeqAnswer, "instructor", "Silence sources of a person, until undone."),
+    "participant_remove": Wish(ParticipantRemove, SeqAnswer, "instructor", "Put a person out of this session."),
+    "policy_set": Wish(PolicySet, SeqAnswer, "instructor", "What everybody may do, and what the instructor alone."),
+    "poll_open": Wish(PollOpen, SeqAnswer, "instructor", "Ask everybody; a poll is known by the seq of its opening."),
+    "poll_answer": Wish(PollAnswer, SeqAnswer, "member", "Answer an open poll, or answer anew; nobody is told who."),
+    "poll_close": Wish(PollClose, SeqAnswer, "instructor", "End a poll and tell everybody its tally."),
+    "question_ask": Wish(QuestionAsk, SeqAnswer, "member", "Ask the instructor; it is known by the seq of its asking."),
+    "question_vote": Wish(QuestionVote, SeqAnswer, "member", "Want this answered too, or no more; nobody is told who."),
+    "question_resolve": Wish(QuestionResolve, SeqAnswer, "member", "It is answered: by the instructor or its asker."),
+    "typing": Wish(Typing, Done, "member", "One is writing, or stopped; told on and forgotten."),
+    "media_level": Wish(MediaLevel, Done, "member", "How loud one is; told on and forgotten."),
+    "peer_signal": Wish(PeerSignal, Done, "member", "A message for browser-to-browser media, to one person."),
     "media_publish": Wish(MediaPublish, SdpAnswer, "who has the floor", "Send microphone, camera or screen."),
     "media_subscribe": Wish(MediaSubscribe, OfferAnswer, "member", "Receive what is on stage."),
     "media_answer": Wish(MediaAnswer, Done, "member", "Answer the server's offer of that revision."),
     "media_restart": Wish(MediaRestart, RestartAnswer, "member", "Restart ICE on one side."),
     "media_unpublish": Wish(MediaUnpublish, Done, "who has the floor", "Stop sending these sources."),
     "auth_refresh": Wish(AuthRefresh, Done, "anyone signed in", "A fresh access token for this connection."),
-}
-
-
-class TimelineTold(Wire):
-    live_session_id: int
-    epoch: str
-    events: list[EventShown]
-
-
-class RoomOpenedTold(JoinAnswer):
-    live_session_id: int
-
-
-class RoomClosedTold(Wire):
-    live_session_id: int
-    reason: Literal["ended", "cancelled", "removed", "revoked", "empty"]
-
-
-class PresenceChange(Wire):
-    user_id: int
-    online: bool
-    in_room: bool
-    connections: int
-
-
-class PresenceTold(Wire):
-    course_id: int | None = None
-    live_session_id: int | None = None
-    changes: list[PresenceChange]
-
-
-class NotificationTold(Wire):
-    id: int
-    type: str
-    title: str
-    body: str
-    data: dict[str, Any]
-    created_at: str
-    read_at: str | None
-
-
-class LiveSessionTold(Wire):
-    id: int
-    course_id: int | None
-    status: str
-
-
-class ContentProcessingTold(Wire):
-    content_id: int
-    stage: str
-    percent: int
-    revision: int
-
-
-class ContentReadyTold(Wire):
-    content_id: int
-    revision: int
-
-
-class ContentFailedTold(Wire):
-    content_id: int
-    code: str
-    revision: int
-
-
-class MediaOfferTold(Wire):
-    live_session_id: int
-    revision: int
-    sdp: str
-    bindings: Bindings
-
-
-class MediaBindingsTold(Wire):
-    live_session_id: int
-    revision: int
-    bindings: Bindings
-
-
-class MediaClosedTold(Wire):
-    live_session_id: int
-    side: Literal["publish", "subscribe"]
-    reason: str
-
-
-class AuthExpiringTold(Wire):
-    expires_at: str
-
-
-class DrainingTold(Wire):
-    retry_after: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    payload: type[BaseModel]
-    about: str
-
-
-FACTS: dict[str, Fact] = {
-    "timeline": Fact(TimelineTold, "The only carrier of durable events: each once, in order, without a gap."),
-    "room_opened": Fact(RoomOpenedTold, "A class one waited for is live; the connection is in the room."),
-    "room_closed": Fact(RoomClosedTold, "The connection is out of the room."),
-    "presence": Fact(PresenceTold, "Who came and went, at most one a room per 200 ms."),
-    "notification": Fact(NotificationTold, "To every device of that person."),
-    "live_session": Fact(LiveSessionTold, "A session of a course was scheduled, started, ended or cancelled."),
-    "content_processing": Fact(ContentProcessingTold, "To the uploader: how far processing is."),
-    "content_ready": Fact(ContentReadyTold, "To the uploader: it can be played."),
-    "content_failed": Fact(ContentFailedTold, "To the uploader: it cannot be played, and why."),
-    "media_offer": Fact(MediaOfferTold, "A new offer for the receiving side."),
-    "media_bindings": Fact(MediaBindingsTold, "Who is in which m-line from now on."),
-    "media_closed": Fact(MediaClosedTold, "One side of the media connection is closed."),
-    "auth_expiring": Fact(AuthExpiringTold, "The token runs out soon; send auth_refresh."),
-    "draining": Fact(DrainingTold, "This server closes; come back after that many seconds."),
 }

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import socketio
 from aiohttp.test_utils import TestServer
+from sqlalchemy import select
 
+from server.live_sessions.tables import LiveSessionEvent
 from tests.factories import World
 
 PATIENCE = 8.0
@@ -95,3 +97,19 @@ async def tab(live_url: str, world: World) -> AsyncIterator[Connect]:
     yield open_tab
     for one in opened:
         await one.close()
+
+
+async def a_class(tab: Connect, world: World, *people: str) -> tuple[int, list[Tab]]:
+    """A live session with these people in it; ana teaches."""
+    room = (await world.live_session(students=[p for p in people if p != "ana"])).id
+    tabs = [await tab(person) for person in people]
+    for one in tabs:
+        assert (await one.wish("join", live_session_id=room))["ok"]
+    return room, tabs
+
+
+async def stored(world: World, room: int) -> list[dict[str, Any]]:
+    """All payloads of the log, in order, with their seq and type."""
+    async with world.database.read() as read:
+        rows = await read.scalars(select(LiveSessionEvent).filter_by(live_session_id=room).order_by("seq"))
+        return [{"seq": row.seq, "type": row.type, **row.payload} for row in rows]
