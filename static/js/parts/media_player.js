@@ -113,10 +113,10 @@ export const MediaPlayer = ({ content, comments, media }) => {
           aria-label=${content.title} onLoadedMetadata=${ready} onError=${failed} onTimeUpdate=${tick}
           onPlaying=${() => report.current?.begin(here().currentTime)} onPause=${rest} onEnded=${rest} onSeeked=${() => report.current?.cut(here().currentTime)}
           onRateChange=${() => setRate(here().playbackRate)} />
+        <div role="alert" class="player-fault">${fault && html`<p class="notice bad"><${Icon} name="alert" /><span>${fault}</span></p>`}</div>
       </div>
       ${content.duration_seconds > 0 && html`<${Strip} duration=${content.duration_seconds} watched=${content.my_progress?.watched ?? []}
         comments=${comments.filter(({ at_seconds: at }) => typeof at === "number" && at <= content.duration_seconds)} seek=${seek} />`}
-      <div role="alert">${fault && html`<p class="notice bad"><${Icon} name="alert" /><span>${fault}</span></p>`}</div>
       <div class="row apart player-do">
         <div class="row tight">
           <button type="button" class="button compact" aria-label="10 s back" onClick=${() => skip(-10)}><${Icon} name="back" />10 s</button>

@@ -10,14 +10,14 @@ import { RoomIcon } from "./room_icon.js";
 
 const TEST = { camera: "Send a test picture", microphone: "Send a test tone" };
 
-/** @type {Record<import("../media/capture.js").Fault, (what: string) => [string, string]>} */
+/** One device or both, in words. @type {Record<import("../media/capture.js").Fault, (of: Device[]) => [string, string]>} */
 const FAULTS = {
-  refused: (what) => [`Your browser does not allow the ${what}`, "Allow it beside the address of this page, then try again."],
-  missing: (what) => [`No ${what} was found`, "Plug one in and try again, or go on without."],
-  busy: (what) => [`The ${what} is in use`, "Another program or page holds it. Close it there, then try again."],
-  insecure: (what) => [`The ${what} needs a secure page`,
+  refused: (of) => [`Your browser does not allow the ${of.join(" and ")}`, "Allow it beside the address of this page, then try again."],
+  missing: (of) => [`No ${of.join(" and no ")} was found`, "Plug one in and try again, or go on without."],
+  busy: (of) => [`The ${of.join(" and the ")} ${of.length > 1 ? "are" : "is"} in use`, "Another program or page holds it. Close it there, then try again."],
+  insecure: (of) => [`The ${of.join(" and the ")} ${of.length > 1 ? "need" : "needs"} a secure page`,
     "Browsers open devices only on https addresses and on this machine itself, and this page came over plain http. You see, hear and write as usual."],
-  failed: (what) => [`The ${what} did not start`, "Try again; if it stays so, choose another one under Devices."],
+  failed: (of) => [`The ${of.join(" and the ")} did not start`, "Try again; if it stays so, choose another one under Devices."],
 };
 
 /** A device that should be on and is not. @param {Classroom} classroom @returns {Notice[]} */
@@ -29,7 +29,7 @@ function faults(classroom) {
   const groups = isSame ? [which] : which.map((one) => [one]);
   return groups.map((group) => {
     const fault = /** @type {import("../media/capture.js").Fault} */ (capture[group[0]].fault);
-    const [title, text] = FAULTS[fault](group.join(" and "));
+    const [title, text] = FAULTS[fault](group);
     /** @type {Way[]} */
     const again = fault === "insecure" ? [] : [{ label: "Try again", act: () => classroom.turnOn(group), isMain: true }];
     const tests = isSame

@@ -40,7 +40,7 @@ export const PlayerView = ({ contentId }) => {
       <div class="stack lesson-main">
         ${isPlayable ? html`<${MediaPlayer} content=${content} comments=${comments.value ?? []} media=${media} key=${content.id} />` : html`<${NotYet} content=${content} course=${course.value} />`}
         <div class="stack tight">
-          <p class="small lesson-course"><a href=${`/app/courses/${content.course_id}`}>${course.value?.title ?? "The course"}</a></p>
+          <p class="small lesson-course clip"><a href=${`/app/courses/${content.course_id}`}>${course.value?.title ?? "The course"}</a></p>
           <h1>${content.title}</h1>
           <p class="muted small facts">
             ${content.duration_seconds && html`<span>${durationText(content.duration_seconds)}</span>`}
