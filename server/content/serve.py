@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -66,7 +69,7 @@ class Sender:
         response = web.StreamResponse(status=range_.status, headers=headers)
         response.content_length = range_.length
         await response.prepare(request)
-        with self._watched(request, asked):
+        with self._watched(request, asked), contextlib.suppress(ConnectionError):  # viewers come and go, or were cut
             await self._stream(response, file, range_)
         return response
 
@@ -135,6 +138,11 @@ def etag_of_key(key: str) -> str:
 
 
 def _cut(request: web.Request) -> None:
-    """End the connection now; what was not sent is not wanted."""
-    if request.transport is not None:
-        request.transport.abort()
+    """End the connection now: a reset takes back even what the kernel still holds for it."""
+    transport = request.transport
+    if transport is None:
+        return
+    opened = transport.get_extra_info("socket")
+    if opened is not None:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -1,4 +1,4 @@
-"""A refused upload is seen by the page that is still sending it: status and body, by XMLHttpRequest and by fetch.
+"""A real browser at our door: a refused upload is seen by the page that is still sending it, a lesson plays and seeks.
 
 The page belongs to another, listed site, so that the headers which let it read the answer are shown too.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page
 
 from server.settings import Settings
+from tests.api import Api
 from tests.conftest import SECRET
-from tests.content.forms import files_under
+from tests.content.forms import files_under, until_settled, upload
 from tests.factories import World
 from tests.services import free_port
 
@@ -180,3 +181,48 @@ async def test_20_megabytes_on_a_slow_line_see_the_refusal_long_before_they_are_
         assert (found["status"], (found.get("body") or {}).get("code")) == (status, code), found
         assert time.monotonic() - began < SEEN_SECONDS + 2
     assert files_under(tmp_path / "uploads") == []
+
+
+@pytest.mark.parametrize("kind", ["mp4", "avi", "wav"])
+async def test_a_lesson_plays_to_its_end_and_seeks_on_another_listed_site(
+    kind: str,
+    browser: Browser,
+    other_site: str,
+    api: Callable[[str | None], Api],
+    world: World,
+    sample: Callable[[str], Path],
+) -> None:
+    course = await world.course("ana", ["bo"])
+    type_ = "audio" if kind == "wav" else "video"
+    sent = await upload(api("ana"), sample(kind), sample(kind).name, course.id, type_)
+    await until_settled(api("ana"), sent.json["content"]["id"])
+    shown = (await api("bo").get(f"/content/{sent.json['content']['id']}")).json
+    page = await browser.new_page()
+    await page.goto(other_site)
+    played: dict[str, Any] = await page.evaluate(
+        """async ({url, picture}) => {
+          const media = document.createElement("video");
+          const until = (name) => new Promise((done, failed) => {
+            media.addEventListener(name, done, {once: true});
+            media.addEventListener("error", () => failed(new Error(media.error.message)), {once: true});
+          });
+          media.muted = true; media.src = url; document.body.append(media);
+          await until("loadedmetadata");
+          const began = performance.now();
+          media.currentTime = 1.5;
+          await until("seeked");
+          const seek = performance.now() - began, duration = media.duration;
+          media.play();
+          await until("ended");
+          let width = 0;
+          if (picture) {
+            const image = new Image(); image.src = picture; document.body.append(image);
+            await image.decode(); width = image.naturalWidth;
+          }
+          return {seek, duration, width};
+        }""",
+        {"url": shown["file_url"], "picture": shown["thumbnail_url"]},
+    )
+    assert played["duration"] == pytest.approx(shown["duration_seconds"], abs=0.1)
+    assert played["width"] == (160 if type_ == "video" else 0)
+    assert played["seek"] < 3000
