@@ -12,18 +12,17 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, Endpoint, is_proof, proof
 from signaling.media.errors import MediaAway, MediaError, MediaFull, PeerUnknown, RequestInvalid, SdpInvalid, error_of
+from signaling.media.listener import MediaListener
+from signaling.media.values import Offer, Track
 
 ANSWER_SECONDS = 5.0  # a request that takes longer raises MediaAway
 PING_SECONDS = 2.0  # a worker that does not answer a ping within ANSWER_SECONDS counts as lost
 RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # the last repeats
 REQUESTS = 2000  # in flight; further ones raise MediaAway at once
-
-Bindings = dict[str, dict[str, Any] | None]
 
 log = logging.getLogger(__name__)
 
@@ -38,51 +37,6 @@ __all__ = [
     "SdpInvalid",
     "Track",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """An m-line of a publisher's offer and what it carries: microphone, camera, screen or screen_audio."""
-
-    mid: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A pool offered to a subscriber: the revision to answer, the description, `{mid: {user_id, source, after?} or
-    None}`.
-    """
-
-    revision: int
-    sdp: str
-    bindings: Bindings
-
-
-class MediaListener(Protocol):
-    """Who hears what the worker tells. Called in the loop, in order; must not block."""
-
-    def bindings(self, room: int, peer: str, revision: int, bindings: Bindings) -> None:
-        """What a subscriber's m-lines carry now."""
-
-    def offer(self, room: int, peer: str, revision: int, sdp: str, bindings: Bindings) -> None:
-        """A new offer the subscriber did not ask for."""
-
-    def flowing(self, room: int, user: int, source: str, on: bool) -> None:
-        """Permitted packets of a source have begun, or ceased: unpublished, revoked, its connection gone, or 5 s of
-        silence.
-        """
-
-    def closed(self, room: int, peer: str, side: str, reason: str) -> None:
-        """A connection of the peer ended: replaced, gone, timeout, never_connected, handshake_failed, room_closed,
-        draining, or the reason given to close_peer.
-        """
-
-    def worker_lost(self) -> None:
-        """The worker does not answer; it has forgotten every peer of this client."""
-
-    def worker_ready(self, incarnation: str) -> None:
-        """A worker answers, the first time or again; permissions have been said to it, peers have to come anew."""
 
 
 class MediaClient:
@@ -113,7 +67,8 @@ class MediaClient:
     async def wait_ready(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Wait until a worker answers; False when none did in time."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ready.wait()
         return self.connected
 
     async def close(self) -> None:
@@ -203,7 +158,8 @@ class MediaClient:
                     raise MediaAway()
             except ValueError as error:
                 raise RequestInvalid(str(error)) from error
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
         except TimeoutError as error:
             raise MediaAway() from error
         finally:
@@ -217,8 +173,10 @@ class MediaClient:
                 self._lost = asyncio.Event()
                 self._introduced = asyncio.get_running_loop().create_future()
                 try:
-                    await asyncio.wait_for(self._endpoint.connect(carrier), INTRODUCTION_SECONDS)
-                    self.incarnation = await asyncio.wait_for(self._introduced, INTRODUCTION_SECONDS)
+                    # Not wait_for: on 3.11 it loses a cancellation that meets the awaited thing's own end.
+                    async with asyncio.timeout(INTRODUCTION_SECONDS):
+                        await self._endpoint.connect(carrier)
+                        self.incarnation = await self._introduced
                     tries = 0
                     await self._serve(carrier)
                 except (OSError, TimeoutError, MediaAway) as error:
@@ -241,7 +199,8 @@ class MediaClient:
         self._listener.worker_ready(self.incarnation)
         while not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._lost.wait()
                 return
             await self._ask("ping")
 

@@ -161,11 +161,15 @@ class Handshake:
         self.closed, self.tx, self.rx = True, None, None
         for task in self._tasks:
             task.cancel()
+        # A cancellation may be lost in aiortc's wait_for (Python 3.11); what wakes next finds the end here.
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
         if self.started:
             self._spawn(self._dtls.stop())
 
     async def _recv(self) -> bytes:
-        datagram = await self._queue.get()
+        datagram = None if self.closed else await self._queue.get()
         if datagram is None:
             raise ConnectionError
         return datagram

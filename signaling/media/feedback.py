@@ -8,8 +8,9 @@ classes pack them.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from signaling.media.dtls import rtp
 
@@ -72,6 +73,55 @@ class KeyframeRequests:
             return False
         self._asked = now
         return True
+
+
+class SenderClock(NamedTuple):
+    """The last sender report: the publisher's clock (NTP seconds), RTP timestamp, our arrival time (unix), and the NTP
+    field.
+    """
+
+    ntp: float
+    timestamp: int
+    arrived: float
+    ntp_field: int
+
+
+class Reception:
+    """What our reports to a publisher say of one of its sources: loss and jitter (RFC 3550, sections 6.4.1 and A.8)."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.received = 0
+        self.begin(0)
+
+    def begin(self, newest: int) -> None:
+        """Counting starts anew with this extended number."""
+        self._base, self.received = newest, 0
+        self._before = (0, 0)
+        self._jitter = 0.0
+        self._transit: float | None = None
+
+    def arrived(self, timestamp: int, now: float) -> None:
+        """The newest packet so far, and when it came."""
+        transit = now * self.rate - timestamp
+        if self._transit is not None:
+            self._jitter += (min(abs(transit - self._transit), self.rate) - self._jitter) / 16
+        self._transit = transit
+
+    def block(self, ssrc: int, newest: int, clock: SenderClock | None) -> Any:
+        """The report block, with what lets the publisher compute the round trip."""
+        expected = newest - self._base + 1
+        span, got = expected - self._before[0], self.received - self._before[1]
+        self._before = (expected, self.received)
+        last, delay = 0, 0
+        if clock is not None:
+            last = (clock.ntp_field >> 16) & 0xFFFFFFFF
+            delay = int((time.time() - clock.arrived) * 65536) & 0xFFFFFFFF
+        return rtp.RtcpReceiverInfo(
+            ssrc=ssrc, fraction_lost=min(255, max(0, (span - got) * 256 // span)) if span > 0 else 0,
+            packets_lost=rtp.clamp_packets_lost(expected - self.received),
+            highest_sequence=(newest - 0x10000) & 0xFFFFFFFF, jitter=int(self._jitter), lsr=last, dlsr=delay,
+        )  # fmt: skip
 
 
 # --- messages to publishers -----------------------------------------------------------------------

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from signaling.media import feedback, sdp, sdp_lines
@@ -19,6 +18,7 @@ from signaling.media.errors import SdpInvalid
 from signaling.media.link import Host, Link
 from signaling.media.plan import KIND
 from signaling.media.source import Source, flowing
+from signaling.media.values import Track
 
 RATE_CAP = {"camera": 1_300_000, "screen": 2_500_000, "microphone": 96_000, "screen_audio": 128_000}  # bits per second
 SSRCS_PER_PUBLISHER = 32  # media and retransmissions; further ones are dropped unread
@@ -26,14 +26,6 @@ LARGEST_PAYLOAD = 1400  # with our header and SRTP's tag still one Ethernet fram
 CLOCK_DRIFT = 1e-4  # seconds a second, more than any computer's clock
 read_header = struct.Struct("!BBHII").unpack_from
 read_number = struct.Struct("!H").unpack_from
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """What the page says an m-line of its offer carries."""
-
-    mid: str
-    source: str
 
 
 class Publisher:

@@ -14,9 +14,10 @@ from typing import Any
 from signaling.media import plan, sdp
 from signaling.media.errors import MediaFull, PeerUnknown
 from signaling.media.link import Host
-from signaling.media.publisher import Publisher, Track
+from signaling.media.publisher import Publisher
 from signaling.media.source import Source
-from signaling.media.subscriber import Offer, Subscriber
+from signaling.media.subscriber import Subscriber
+from signaling.media.values import Offer, Track
 
 PEERS_PER_ROOM = 2000  # connections of either kind
 PENDING_HANDSHAKES = 512  # of the worker; more are refused until some finish or time out

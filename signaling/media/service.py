@@ -17,9 +17,8 @@ from signaling.media import sdp
 from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_proof, proof
 from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
 from signaling.media.link import Host
-from signaling.media.publisher import Track
 from signaling.media.room import Room
-from signaling.media.subscriber import Offer
+from signaling.media.values import Offer, Track
 
 CARRIERS = 64  # web processes; further connections are cut
 ROOMS = 1000

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from signaling.media import feedback
 from signaling.media.cache import Packet, PacketCache
 from signaling.media.counters import Counters
-from signaling.media.dtls import rtp
 from signaling.media.fanout import Line, fan_out
 from signaling.media.keyframes import BEGINS_KEYFRAME
 from signaling.media.sdp import Chosen
@@ -43,17 +42,6 @@ class Fed(Line, Protocol):
         """Send a sender report."""
 
 
-class SenderClock(NamedTuple):
-    """The last sender report: the publisher's clock (NTP seconds), RTP timestamp, our arrival time (unix), and the NTP
-    field.
-    """
-
-    ntp: float
-    timestamp: int
-    arrived: float
-    ntp_field: int
-
-
 def send_time_now() -> bytes:
     """The abs-send-time extension's value: 24 bits, 6.18 fixed point seconds."""
     return (int(time.time() * 262144) & 0xFFFFFF).to_bytes(3, "big")
@@ -77,7 +65,7 @@ class Source:
         self.ssrc: int | None = None
         self.outs: list[Fed] = []  # fed now
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
-        self.clock: SenderClock | None = None
+        self.clock: feedback.SenderClock | None = None
         self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
         self.newest: int | None = None  # the newest extended number
         self.newest_timestamp = 0
@@ -92,9 +80,7 @@ class Source:
         self._nack_timer: asyncio.TimerHandle | None = None
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self.received = self.octets = 0  # packets and payload bytes that were new, since the beginning
-        self._base = self._received_before = 0
-        self._prior = (0, 0)
-        self._jitter = self._transit = 0.0
+        self._reception = feedback.Reception(chosen.clock_rate)
 
     def permit(self, may: bool) -> None:
         """Whether its packets may pass. On revocation everything it has is forgotten and everyone it feeds is cut, at
@@ -129,16 +115,15 @@ class Source:
         now = time.monotonic()
         newest = self.newest
         if newest is None:
-            newest = self.newest = self._base = seq + 0x10000
+            newest = self.newest = seq + 0x10000
+            self._reception.begin(newest)
         ahead = (seq - newest) & 0xFFFF
         if ahead < 0x8000:
             extended = newest + ahead
             if ahead > 1:
                 self._jumped(newest, ahead, now)
             self.newest, self.newest_timestamp, self.newest_at = extended, timestamp, now
-            transit = now * self.rate - timestamp
-            self._jitter += (min(abs(transit - self._transit), self.rate) - self._jitter) / 16
-            self._transit = transit
+            self._reception.arrived(timestamp, now)
         else:
             extended = newest + ahead - 0x10000
             self._gaps.arrived(extended)
@@ -146,6 +131,7 @@ class Source:
         if not self._cache.put(packet, max(newest, extended)):
             return
         self.received += 1
+        self._reception.received += 1
         self.octets += len(payload)
         if not self.is_flowing:
             self.is_flowing = True
@@ -193,27 +179,14 @@ class Source:
     def sender_report(self, ntp_field: int, timestamp: int) -> bool:
         """The publisher's own report has come; True when it is the first."""
         is_first = self.clock is None
-        self.clock = SenderClock(ntp_field / 2**32, timestamp, time.time(), ntp_field)
+        self.clock = feedback.SenderClock(ntp_field / 2**32, timestamp, time.time(), ntp_field)
         return is_first
 
     def receiver_report(self) -> Any:
         """Our report block about this source, with what lets the publisher compute the round trip (RFC 3550, section
         6.4.1).
         """
-        newest = self.newest or 0
-        expected = newest - self._base + 1
-        received = self.received - self._received_before
-        span, got = expected - self._prior[0], received - self._prior[1]
-        self._prior = (expected, received)
-        last, delay = 0, 0
-        if self.clock is not None:
-            last = (self.clock.ntp_field >> 16) & 0xFFFFFFFF
-            delay = int((time.time() - self.clock.arrived) * 65536) & 0xFFFFFFFF
-        return rtp.RtcpReceiverInfo(
-            ssrc=self.ssrc or 0, fraction_lost=min(255, max(0, (span - got) * 256 // span)) if span > 0 else 0,
-            packets_lost=rtp.clamp_packets_lost(expected - received),
-            highest_sequence=(newest - 0x10000) & 0xFFFFFFFF, jitter=int(self._jitter), lsr=last, dlsr=delay,
-        )  # fmt: skip
+        return self._reception.block(self.ssrc or 0, self.newest or 0, self.clock)
 
     def tick(self) -> None:
         """Once a second: notice that it has fallen silent."""
@@ -268,8 +241,6 @@ class Source:
         self.newest = self.keyframe = self._keyframe_timestamp = self.clock = None
         self._cache.clear()
         self._gaps.clear()
-        self._received_before = self.received
-        self._prior = (0, 0)
         for timer in (self._nack_timer, self._keyframe_timer):
             if timer is not None:
                 timer.cancel()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from signaling.media import feedback, sdp, sdp_lines
@@ -18,17 +17,7 @@ from signaling.media.forward import Out
 from signaling.media.link import Host, Link
 from signaling.media.plan import NOBODY, POOL, Binding, Holders
 from signaling.media.source import Source
-
-Shown = dict[str, dict[str, Any] | None]  # {mid: {user_id, source, after?} or null}, as clients see it
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a subscriber is offered: the revision to answer, our description, and who is on which m-line."""
-
-    revision: int
-    sdp: str
-    bindings: Shown
+from signaling.media.values import Bindings, Offer
 
 
 class Subscriber:
@@ -99,11 +88,11 @@ class Subscriber:
             self.revision += 1
         return changed
 
-    def shown(self) -> Shown:
+    def shown(self) -> Bindings:
         """The bindings for the page. `after`: this m-line showed somebody else before; frames whose RTP timestamp is
         not later than this (modulo 2**32) are still theirs.
         """
-        result: Shown = {}
+        result: Bindings = {}
         for mid, binding in self.bindings.items():
             result[mid] = None
             if binding is not None:

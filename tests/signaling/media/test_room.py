@@ -15,8 +15,8 @@ from signaling.media.dtls import Certificate
 from signaling.media.errors import MediaFull, PeerUnknown
 from signaling.media.ice import Mux
 from signaling.media.link import Host
-from signaling.media.publisher import Track
 from signaling.media.room import Room
+from signaling.media.values import Track
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.wire import Described, until
 
