@@ -19,7 +19,8 @@ def configure(log_format: str = "auto", level: str = "info") -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     render: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        # The decorated traceback takes seconds to draw, and the event loop waits for it.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if is_console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
