@@ -24,7 +24,7 @@ from server.courses import web as courses_web
 from server.db.database import Database
 from server.db.migrate import current, head
 from server.http import docs, middleware, openapi, pages, service
-from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Readiness
+from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Authenticate, Readiness
 from server.http.lingering import linger
 from server.http.origins import Origins
 from server.http.routes import Routes, mount
@@ -106,7 +106,8 @@ def build(
     told.listeners += [accounts.authenticate, library.gate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
     app[ACCOUNTS] = accounts
-    app[AUTHENTICATE] = accounts.authenticate
+    authenticate: Authenticate = accounts.authenticate
+    app[AUTHENTICATE] = authenticate
     app[LIBRARY], app[TICKETS] = library, library.tickets
     app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
     app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics

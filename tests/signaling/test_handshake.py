@@ -27,7 +27,12 @@ async def _refusal(url: str, auth: Any) -> dict[str, Any]:
     """The data of a refused connect."""
     client = socketio.AsyncClient(reconnection=False)
     refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    client.on("connect_error", lambda data: refused.done() or refused.set_result(data), namespace="/live")
+
+    def heard(data: Any) -> None:
+        if not refused.done():
+            refused.set_result(data)
+
+    client.on("connect_error", heard, namespace="/live")
     with pytest.raises(socketio.exceptions.ConnectionError):
         await client.connect(url, namespaces=["/live"], auth=auth, transports=["websocket"], wait_timeout=PATIENCE)
     return dict((await asyncio.wait_for(refused, PATIENCE))["data"])
