@@ -126,6 +126,7 @@ class Handshake:
         self.rx: Any = None
         self.started = False
         self.closed = False
+        self._ended = False
         self._send_now, self._changed = send, changed
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(HANDSHAKE_DATAGRAMS)
         self._dtls = rtcdtlstransport.RTCDtlsTransport(self, [certificate.inner])  # type: ignore[arg-type]
@@ -161,15 +162,11 @@ class Handshake:
         self.closed, self.tx, self.rx = True, None, None
         for task in self._tasks:
             task.cancel()
-        # A cancellation may be lost in aiortc's wait_for (Python 3.11); what wakes next finds the end here.
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(None)
         if self.started:
-            self._spawn(self._dtls.stop())
+            self._spawn(self._dtls.stop()).add_done_callback(self._stopped)
 
     async def _recv(self) -> bytes:
-        datagram = None if self.closed else await self._queue.get()
+        datagram = None if self._ended else await self._queue.get()
         if datagram is None:
             raise ConnectionError
         return datagram
@@ -191,6 +188,13 @@ class Handshake:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task  # type: ignore[no-any-return]
+
+    def _stopped(self, _: asyncio.Task[None]) -> None:
+        """A cancellation may have been lost in aiortc's wait_for (Python 3.11); who still waits finds the end here."""
+        self._ended = True
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
 
     def _start_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and not self.closed:
