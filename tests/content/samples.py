@@ -8,6 +8,7 @@ import struct
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -36,8 +37,9 @@ def make(folder: Path, kind: str, seconds: float = 2.0, size: tuple[int, int] = 
     path = folder / f"{kind.replace(' ', '-')}.{extension}"
     rate = 48_000 if sound == "libopus" else RATE
     with av.open(str(path), "w", format=container) as made:
-        shown = made.add_stream(picture, rate=FPS) if picture else None
-        heard = made.add_stream(sound, rate=rate, layout="stereo", options={"strict": "-2"}) if sound else None
+        # The codec's name decides the kind of stream, which types cannot know.
+        shown: Any = made.add_stream(picture, rate=FPS) if picture else None
+        heard: Any = made.add_stream(sound, rate=rate, layout="stereo", options={"strict": "-2"}) if sound else None
         if heard is not None:
             heard.bit_rate = 64_000
         if shown is not None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -37,7 +38,9 @@ class Noted:
     """A handler that writes down what it is given, and does what it was told to do."""
 
     def __init__(self, *outcomes: Exception | None) -> None:
-        self.outcomes, self.tries, self.given_up = list(outcomes), [], []
+        self.outcomes = list(outcomes)
+        self.tries: list[int] = []
+        self.given_up: list[Any] = []
         self.began, self.may_end = asyncio.Event(), asyncio.Event()
         self.may_end.set()
 

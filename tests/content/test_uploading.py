@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -213,7 +213,7 @@ async def test_only_one_file_a_person_is_spooled_at_a_time(api: ApiOf, world: Wo
     course = await world.course("ana")
     begun = asyncio.Event()
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         async for block in zeros(MP4_HEAD, 400_000, 100_000):
             yield block
         begun.set()
@@ -222,7 +222,7 @@ async def test_only_one_file_a_person_is_spooled_at_a_time(api: ApiOf, world: Wo
     gate = asyncio.Event()
     body_head = raw_form([('name="file"; filename="a.mp4"', b"")], is_ended=False)[0].rstrip(b"\r\n") + b"\r\n\r\n"
 
-    async def sent() -> object:
+    async def sent() -> AsyncIterator[bytes]:
         yield body_head
         async for block in slow():
             yield block

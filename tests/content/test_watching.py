@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -38,7 +39,7 @@ def put_file(app: web.Application, tmp_path: Path) -> Callable[[bytes], str]:
     return put
 
 
-async def lesson(world: World, course: Course, key: str, **columns: object) -> Content:
+async def lesson(world: World, course: Course, key: str, **columns: Any) -> Content:
     return await world.content(
         course, file_url=key, served_mime_type="video/mp4", original_key="videos/aa/aabb/original.mp4", **columns
     )
