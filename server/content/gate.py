@@ -118,7 +118,7 @@ async def _answers(read: Reading, many: Collection[Asked]) -> dict[Asked, Answer
     others = {asked.subject.id for asked in many if asked.subject.kind != CONTENT} - courses.keys()
     if others:
         courses |= {course.id: course for course in await read.scalars(select(Course).where(Course.id.in_(others)))}
-    pairs = {(course_id, user_id) for course_id in courses for user_id in people}
+    pairs = {(course_id, asked.user_id) for asked in many if (course_id := _course_of(asked, contents)) in courses}
     rows = await read.scalars(
         select(Enrollment).where(tuple_(Enrollment.course_id, Enrollment.user_id).in_(list(pairs)))
     )
@@ -132,6 +132,13 @@ async def _answers(read: Reading, many: Collection[Asked]) -> dict[Asked, Answer
         else:
             answers[asked] = _course(asked, courses, enrollments)
     return answers
+
+
+def _course_of(asked: Asked, contents: dict[int, tuple[Content, Course]]) -> int | None:
+    if asked.subject.kind != CONTENT:
+        return asked.subject.id
+    found = contents.get(asked.subject.id)
+    return found[1].id if found else None
 
 
 def _lesson(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
 from sqlalchemy import func, select
 
 from server.content.audience import Seen
@@ -14,7 +15,10 @@ from server.content.rules import AccessLevel, Entitlement, Reaction, UploadStatu
 from server.content.schemas import ContentShown, ProgressShown
 from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
 from server.db.database import Reading
+from server.errors import PreconditionFailed
 from server.http.etags import etag_of
+
+QUOTE = '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,17 @@ class Engagement:
     progress: dict[int, ContentProgress]
 
 
-def content_etag(row: Content) -> str:
-    """The version of what an instructor may change; If-Match is compared with it."""
-    return etag_of("content", row.id, row.revision, row.updated_at.isoformat(), row.upload_status)
+def require_unedited(request: web.BaseRequest, row: Content) -> None:
+    """Honor If-Match: only what an instructor may change counts, not somebody's like. Raises PreconditionFailed."""
+    given = request.headers.get("If-Match", "*").strip()
+    if given != "*" and _edition(row) not in [tag.strip().strip('"').partition(".")[0] for tag in given.split(",")]:
+        raise PreconditionFailed()
 
 
 async def shown(read: Reading, seen: Seen, links: Links) -> ContentShown:
-    """One lesson, with its ETag."""
-    return (await shown_many(read, [seen], links))[0].tagged(content_etag(seen.content))
+    """One lesson with its ETag: its edition and all that is shown, so that no old ticket lives on in a cache."""
+    one = (await shown_many(read, [seen], links))[0]
+    return one.tagged(f'"{_edition(seen.content)}.{etag_of(one.model_dump_json()).strip(QUOTE)}"')
 
 
 async def shown_many(read: Reading, many: Sequence[Seen], links: Links) -> list[ContentShown]:
@@ -51,6 +58,10 @@ def progress_shown(row: ContentProgress) -> ProgressShown:
         completed=row.completed,
         revision=row.revision,
     )
+
+
+def _edition(row: Content) -> str:
+    return etag_of("content", row.id, row.updated_at.isoformat()).strip(QUOTE)
 
 
 def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:

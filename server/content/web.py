@@ -20,7 +20,7 @@ from server.content.schemas import (
     TicketShown,
 )
 from server.content.service import InvalidContentStatus, OriginalGone
-from server.content.shown import content_etag, progress_shown, shown, shown_many
+from server.content.shown import progress_shown, require_unedited, shown, shown_many
 from server.courses import service as courses
 from server.courses.doors import course_door
 from server.errors import (
@@ -32,7 +32,6 @@ from server.errors import (
     PreconditionFailed,
     PremiumRequired,
 )
-from server.http.etags import require_match
 from server.http.keys import ACTOR, DATABASE
 from server.http.paging import Paged, cut, page_of
 from server.http.routes import Request, Routes, path_id
@@ -121,7 +120,7 @@ async def change_content(request: Request, wanted: ContentChange) -> ContentShow
             request[ACTOR],
             path_id(request, "content_id"),
             wanted,
-            lambda row: require_match(request, content_etag(row)),
+            lambda row: require_unedited(request, row),
         )
         await work.flush()
         return await shown(work, seen, links_of(request))
@@ -135,7 +134,7 @@ async def delete_content(request: Request) -> None:
             work,
             request[ACTOR],
             path_id(request, "content_id"),
-            lambda row: require_match(request, content_etag(row)),
+            lambda row: require_unedited(request, row),
         )
 
 

@@ -142,6 +142,9 @@ async def test_the_instructor_changes_orders_and_deletes(api: ApiOf, world: Worl
     rows = [await world.content(course, title=t, content_order=n) for n, t in enumerate("abc", start=1)]
     path = f"/content/{rows[0].id}"
     before = await api("ana").get(path)
+    assert (await api("ana").get(path, headers={"If-None-Match": before.headers["ETag"]})).status == 304
+    await api("bo").put(f"{path}/like")  # makes what is shown another, and the edition not
+    assert (await api("ana").get(path, headers={"If-None-Match": before.headers["ETag"]})).json["like_count"] == 1
     changed = await api("ana").patch(
         path,
         {"title": " A ", "is_preview": "true", "access_level": "premium"},
