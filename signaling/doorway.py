@@ -28,9 +28,9 @@ from signaling.protocol import WISHES, After
 from signaling.rooms import log as timeline_log
 from signaling.rooms import private
 from signaling.rooms.presence import Presence
-from signaling.rooms.registry import Registry
 from signaling.rooms.room import Enter, Leave, SessionNotLive, Vacate
 from signaling.rooms.state import TimelineEvent, snapshot
+from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
 from signaling.transport import LiveServer
 
@@ -64,11 +64,12 @@ class Doorway:
     """Joining, leaving, catching up."""
 
     def __init__(
-        self, settings: Settings, database: Database, live: LiveServer, registry: Registry, writer: Writer,
+        self, settings: Settings, database: Database, live: LiveServer, timeline: Timeline, writer: Writer,
         presence: Presence, guess: Guess,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._live = settings, database, live
-        self._registry, self._writer, self._presence, self._guess = registry, writer, presence, guess
+        self._timeline, self._registry = timeline, timeline.registry
+        self._writer, self._presence, self._guess = writer, presence, guess
 
     async def join(
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
@@ -188,6 +189,10 @@ class Doorway:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""
         self._set_phase(client, live_session_id, place, Phase.CATCHING_UP)
         entry = await self._registry.entry(live_session_id)
+        if after is not None and after.epoch == entry.epoch and after.seq > entry.room.seq:
+            await self._registry.catch_up(live_session_id)  # another process may have written it
+            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq)
+            entry = await self._registry.entry(live_session_id)
         room = entry.room
         if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
             self._set_phase(client, live_session_id, place, Phase.LIVE)

@@ -66,7 +66,7 @@ class Gateway:
         self._writer = Writer(self.timeline, metrics)
         self.presence = Presence(database, self.live)
         self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
-        self._doorway = Doorway(settings, database, self.live, self._registry, self._writer, self.presence, guess)
+        self._doorway = Doorway(settings, database, self.live, self.timeline, self._writer, self.presence, guess)
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
         self._asides = Asides(database, self.live, self._registry, lambda facts: self.bus.tell(facts))
@@ -171,10 +171,10 @@ class Gateway:
     ) -> None:
         told = {"live_session_id": live_session_id, "epoch": epoch, "events": [event.wire() for event in events]}
         self.live.broadcast(live_room(live_session_id), "timeline", told)
-        self.media.room_changed(live_session_id, before, after)
         for event in events:
             if event.type == "participant_removed":
                 self.announcer.put_out(live_session_id, event.payload["user_id"], "removed")
+        self.media.room_changed(live_session_id, before, after)
 
     def _is_watched(self, live_session_id: int) -> bool:
         return bool(self._doorway.audience(live_session_id))

@@ -32,6 +32,9 @@ from signaling.transport import LiveServer
 log = structlog.get_logger(__name__)
 
 
+DECIDING = ("participants", "floor", "muted", "policy")  # the parts of a room that decide who may send
+
+
 class SdpInvalid(Invalid):
     code, sentence = "sdp_invalid", "The session description cannot be used."
 
@@ -139,7 +142,9 @@ class MediaDesk:
         if after.status != "live":
             self._close_room(live_session_id)
             return
-        if live_session_id in self._told:
+        if live_session_id in self._told and any(
+            getattr(before, part) is not getattr(after, part) for part in DECIDING
+        ):
             self._permit(after)
         gone = {p.user_id for p in before.present} - {p.user_id for p in after.present}
         for client in list(self._peers.get(live_session_id, {}).values()):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.errors import Conflict, Invalid
+from server.errors import Conflict, Forbidden, Invalid
 
 LIVE, SCHEDULED, ENDED, CANCELLED = "live", "scheduled", "ended", "cancelled"
 LONGEST_MINUTES = 24 * 60
@@ -21,6 +21,10 @@ class AlreadyLive(Conflict):
     """`live_session_id` names the one that is live."""
 
     code, sentence = "already_live", "This course has a live class already; end it first."
+
+
+class RemovedFromSession(Forbidden):
+    code, sentence = "removed_from_session", "The instructor removed you from this class."
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,13 @@ from server.http.paging import Page
 from server.live_sessions import rules
 from server.live_sessions.commands import CancelLiveSession, StartLiveSession
 from server.live_sessions.schemas import LiveSessionChange, LiveSessionShown, NewLiveSession
-from server.live_sessions.tables import LiveSession, LiveSessionEvent, LiveSessionGuest, Participation
+from server.live_sessions.tables import (
+    LiveSession,
+    LiveSessionEvent,
+    LiveSessionGuest,
+    LiveSessionRemoval,
+    Participation,
+)
 from server.notifications.service import notify
 from server.ports import Rooms
 from server.wire import rfc3339
@@ -52,6 +58,13 @@ async def access(read: Reading, actor: Actor, live_session_id: int, action: Acti
     require(role, action)
     assert role is not None
     return row, role
+
+
+async def require_not_removed(read: Reading, live_session_id: int, user_id: int) -> None:
+    """What happens in a room is not for those the instructor removed from it. Raises RemovedFromSession."""
+    removed = select(LiveSessionRemoval.user_id).filter_by(live_session_id=live_session_id, user_id=user_id)
+    if await read.scalar(removed) is not None:
+        raise rules.RemovedFromSession()
 
 
 async def schedule(work: Work, actor: Actor, wanted: NewLiveSession, rooms: Rooms) -> tuple[LiveSession, int]:

@@ -226,6 +226,7 @@ async def timeline(request: Request, asked: TimelineAsked) -> Paged[TimelineEven
         row, role = await service.membership(read, request[ACTOR].id, path_id(request, "live_session_id"))
         if role is None:
             raise NotAllowed()
+        await service.require_not_removed(read, row.id, request[ACTOR].id)
         found = await service.timeline(read, row.id, max(asked.after, page.after or 0), page.limit + 1)
     rows, more = cut(found, page)
     return Paged([TimelineEventShown.model_validate(event) for event in rows], rows[-1].seq if more else None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.errors import Conflict, Forbidden
+from server.errors import Conflict
 from server.live_sessions.commands import EndLiveSession, StartLiveSession
+from server.live_sessions.rules import RemovedFromSession
 from signaling.rooms.commands import Enter, Leave, Vacate
 from signaling.rooms.deciding import New, Private, decides, require_host, require_live
 from signaling.rooms.state import Room
@@ -17,10 +18,6 @@ class InvalidStatus(Conflict):
 
 class RoomFull(Conflict):
     code, sentence = "room_full", "Every seat in this class is taken."
-
-
-class RemovedFromSession(Forbidden):
-    code, sentence = "removed_from_session", "The instructor removed you from this class."
 
 
 @decides(StartLiveSession)

@@ -142,6 +142,7 @@ class Registry:
             log.warning("room out of step", live_session_id=live_session_id, at=entry.room.seq)
             self.heal(live_session_id)
             return
+        entry.epoch = epoch
         before = room = entry.room
         for event in fresh:
             room = evolve(room, event)
@@ -149,6 +150,13 @@ class Registry:
         entry.keep(fresh)
         self._deliver(live_session_id, epoch, fresh, before, room)
         _release(entry, room.seq)
+
+    def renew(self, live_session_id: int, epoch: str) -> None:
+        """The log goes on under a new epoch: members hear of it at once, and ask for a snapshot."""
+        entry = self._entries.get(live_session_id)
+        if entry is not None and entry.epoch != epoch:
+            entry.epoch = epoch
+            self._deliver(live_session_id, epoch, (), entry.room, entry.room)
 
     def update(self, live_session_id: int, change: Callable[[Room], Room]) -> None:
         """A change to the room that is no event (a new size); nothing is told."""

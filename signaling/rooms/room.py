@@ -35,7 +35,6 @@ from signaling.rooms.commands import (
 )
 from signaling.rooms.decide_chat import require_may_chat
 from signaling.rooms.decide_floor import publish_tracks, require_may_signal
-from signaling.rooms.decide_stays import RemovedFromSession
 from signaling.rooms.deciding import (
     DECIDES,
     New,
@@ -74,7 +73,6 @@ __all__ = [
     "RaiseHand",
     "React",
     "Remove",
-    "RemovedFromSession",
     "ResolveQuestion",
     "SessionNotLive",
     "SetPolicy",

@@ -6,11 +6,13 @@ transaction (REST, jobs); writer.py groups sockets' commands into transactions o
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -30,6 +32,8 @@ from signaling.rooms.room import Enter, Leave, New, Private, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
+RENEWED_APART = timedelta(seconds=60)
+log = structlog.get_logger(__name__)
 Ring = Callable[[int, str, Sequence[TimelineEvent]], None]
 
 
@@ -59,6 +63,7 @@ class Timeline:
 
     def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
         self.database, self.registry, self.seat_held = database, registry, seat_held
+        self._renewed: dict[int, datetime] = {}  # rooms whose epoch was renewed lately
         self.lease_id = 0  # set by presence when the process's lease is written
         self.ring: Ring = lambda live_session_id, epoch, events: None  # the bell of the other processes
 
@@ -74,6 +79,25 @@ class Timeline:
         answer = await self.judge(work, command.live_session_id, command, actor, getattr(command, "client_id", None))
         self.tell_after_commit(work)
         return {"seq": answer.seq, "notified": 0, **answer.extra}
+
+    async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int) -> None:
+        """A client at a position beyond the log's end proves that the log was put back to an earlier state.
+
+        From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, so that
+        a client that only claims to be ahead cannot make everybody ask for snapshots all the time.
+        """
+        now = self.database.clock.now()
+        self._renewed = {room: at for room, at in self._renewed.items() if now - at < RENEWED_APART}
+        if live_session_id in self._renewed:
+            return
+        async with self.database.work("renew epoch") as work:
+            row = await work.get(LiveSession, live_session_id, for_update=True)
+            if row is None or row.epoch != epoch or ahead <= row.last_seq:
+                return
+            row.epoch = secrets.token_hex(8)
+            work.after_commit(lambda: self.registry.renew(live_session_id, row.epoch))
+        self._renewed[live_session_id] = now
+        log.warning("epoch renewed", live_session_id=live_session_id, last_seq=row.last_seq, client_at=ahead)
 
     async def judge(
         self, work: Work, live_session_id: int, command: Any, actor_id: int | None, client_id: str | None

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from server.live_sessions.rules import Stay, merged, total_seconds
-from server.live_sessions.tables import LiveSession, LiveSessionEvent
+from server.live_sessions.tables import LiveSession, LiveSessionEvent, LiveSessionRemoval
 from server.notifications.tables import Notification
 from server.wire import rfc3339
 from tests.api import Api
@@ -172,6 +172,10 @@ async def test_the_timeline_is_open_to_members_only(api: People, world: World) -
     assert [(e["seq"], e["type"], e["payload"]) for e in events] == [(2, "session_ended", {"reason": "ended"})]
     assert (await api("eve").get(f"/live-sessions/{room.id}/timeline")).status == 404
     assert (await api("bo").get(f"/live-sessions/{room.id}/timeline?after=x")).code == "invalid"
+    async with world.database.work("removal") as work:
+        work.add(LiveSessionRemoval(live_session_id=room.id, user_id=world.id_of("bo"), removed_at=work.now))
+    refused = await api("bo").get(f"/live-sessions/{room.id}/timeline")
+    assert (refused.status, refused.code) == (403, "removed_from_session")
     assert (await api("bo").get(f"/live-sessions/{room.id}/attendance")).code == "not_course_instructor"
 
 

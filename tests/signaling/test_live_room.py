@@ -169,3 +169,19 @@ async def test_a_class_without_a_course_lets_in_who_has_its_code(tab: Connect, w
         (await dan.wish("join", live_session_id=row.id, invite_code=f"guess {n}"))["error"]["code"] for n in range(6)
     ]
     assert codes == ["not_found"] * 5 + ["rate_limited"]
+
+
+async def test_a_client_ahead_of_the_log_renews_its_epoch_and_everybody_catches_up(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await tab("ana"), await tab("bo")
+    before = (await ana.wish("join", live_session_id=room))["epoch"]
+    ahead = {"epoch": before, "seq": 500}
+    joined = await bo.wish("join", live_session_id=room, after=ahead)
+    assert joined["epoch"] != before and joined["snapshot"]["status"] == "live"
+    told = await ana.until(lambda t: [x for x in t.all("timeline") if x["epoch"] == joined["epoch"]])
+    assert told[0]["events"] == []
+    assert "snapshot" in await ana.wish("sync", live_session_id=room, epoch=before, after=joined["seq"])
+    await bo.durable("chat_send", live_session_id=room, text="on we go")
+    assert (await ana.hear_event("chat_posted"))["seq"] == joined["seq"] + 1
+    again = await bo.wish("join", live_session_id=room, after={"epoch": joined["epoch"], "seq": 900})
+    assert again["epoch"] == joined["epoch"] and "snapshot" in again

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from server.errors import NotAllowed
+from server.live_sessions.rules import RemovedFromSession
 from signaling.rooms.commands import (
     Enter,
     GiveFloor,
@@ -19,7 +20,6 @@ from signaling.rooms.commands import (
     TakeFloor,
 )
 from signaling.rooms.decide_floor import HandsAreClosed, PeersNotAllowed, require_may_signal
-from signaling.rooms.decide_stays import RemovedFromSession
 from signaling.rooms.deciding import NotInRoom
 from signaling.rooms.state import OPENED_BY, SOURCES
 from tests.signaling.rooms.rehearsal import ANA, BO, CLEO, Rehearsal

@@ -1,0 +1,69 @@
+"""Whose packets may flow follows the room at once: policy, muting and removal reach the media worker."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from server.app import GATEWAY
+from signaling.media.client import MediaClient
+from tests.factories import World
+from tests.signaling.conftest import Connect, a_class
+
+
+class HeardWorker:
+    """A media worker's client that remembers what it was told, and answers every offer alike."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.may: dict[int, frozenset[str]] = {}
+        self.closed: list[str] = []
+
+    async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
+        return "v=0"
+
+    def permit(self, room: int, may: dict[int, frozenset[str]], order: list[int]) -> None:
+        self.may = may
+
+    def close_peer(self, room: int, peer: str, reason: str) -> None:
+        self.closed.append(reason)
+
+    def close_room(self, room: int) -> None:
+        self.may = {}
+
+
+@pytest.fixture
+def worker(app: web.Application) -> HeardWorker:
+    heard = HeardWorker()
+    app[GATEWAY].media.use(cast(MediaClient, heard))
+    return heard
+
+
+async def test_policy_mute_and_removal_decide_whose_packets_flow(
+    worker: HeardWorker, tab: Connect, world: World
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    who, here = world.id_of("bo"), {"live_session_id": room}
+    publish = {**here, "sdp": "v=0", "tracks": [{"mid": "0", "source": "microphone"}]}
+    assert (await bo.wish("media_publish", **publish))["error"]["code"] == "not_allowed"
+    await ana.durable("policy_set", **here, microphones="all")
+    assert (await bo.wish("media_publish", **publish))["ok"]
+    assert worker.may[who] == {"microphone"}
+
+    mute = {**here, "user_id": who, "sources": ["microphone"]}
+    await ana.durable("participant_mute", **mute, muted=True)
+    assert who not in worker.may
+    assert (await bo.wish("media_publish", **publish))["error"]["code"] == "not_allowed"
+    await ana.durable("participant_mute", **mute, muted=False)
+    await bo.until(lambda t: [e for e in t.events if e["type"] == "participant_muted"][1:])
+    assert worker.may[who] == {"microphone"}
+
+    await ana.durable("policy_set", **here, microphones="instructor")
+    assert (await bo.hear_event("track_unpublished"))["payload"] == {"user_id": who, "source": "microphone"}
+    assert who not in worker.may
+    await ana.durable("participant_remove", **here, user_id=who)
+    await bo.hear("room_closed")
+    assert worker.closed == ["removed"]
