@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -14,7 +16,7 @@ from server.db.schema import Base
 LOCK_NUMBER = 5_164_273  # any constant; two starting processes must use the same one
 
 
-def _render(kind: str, value: object, autogen: object) -> str | bool:
+def _render(kind: str, value: Any, autogen: AutogenContext) -> str | Literal[False]:
     if kind == "type" and isinstance(value, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     return False

@@ -60,7 +60,7 @@ def ensure(*, with_tests: bool = False) -> bool:
         [*install, "--loglevel=error"],
         environment,
         INSTALL_SECONDS,
-        "The browser modules could not be installed: connect to the network (or set npm's registry), then run it again.",
+        "The browser modules could not be installed: connect to the network (or set npm's registry), then run again.",
     )
     _run(
         ["node", str(BUILDER)],

@@ -37,13 +37,13 @@ T = TypeVar("T")
 
 
 # Where a real Chromium is driven; these tests run one at a time, after all others.
-BROWSER_FOLDERS, BROWSER_FILES = {"journeys", "static"}, {"test_chromium", "test_refusals_in_a_browser"}
+BROWSER_FOLDERS = {"journeys", "static"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by place, so that a new test of pages cannot forget to."""
     for item in items:
-        if item.path.stem in BROWSER_FILES or item.path.parent.name in BROWSER_FOLDERS:
+        if BROWSER_FOLDERS & set(item.path.parts) or item.path.stem.endswith(("chromium", "in_a_browser")):
             item.add_marker("browser")
 
 

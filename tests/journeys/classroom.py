@@ -52,9 +52,7 @@ class Classroom:
         """A REST client of that person beside the browser; it is closed with the process."""
         session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         api = Api(session, self.program.url, None)
-        answer = await api.post(
-            "/auth/login", {"email": f"{person}@example.org", "password": self.program.password}
-        )
+        answer = await api.post("/auth/login", {"email": f"{person}@example.org", "password": self.program.password})
         assert answer.status == 200, answer.raw
         self._sessions.append(session)
         return Api(session, self.program.url, answer.json["access_token"])
@@ -140,7 +138,7 @@ class Classroom:
             await tab.page.evaluate("__journey.mark()")
 
     async def back(self, since: float, *, pictures: int = 1, seconds: float = 20.0) -> dict[str, float]:
-        """Wait until all are in the room again and all students see and hear over new connections; each one's seconds."""
+        """Wait until all are in the room again and students see and hear over new connections; each one's seconds."""
 
         async def one(person: str) -> float:
             tab = self.tabs[person]

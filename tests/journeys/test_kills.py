@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ async def kill_both(program: Program) -> None:
     await program.start()
 
 
-KILLS: list[Callable[[Program], Awaitable[None]]] = [kill_web, kill_media, kill_both]
+KILLS: list[Callable[[Program], Coroutine[Any, Any, None]]] = [kill_web, kill_media, kill_both]
 
 
 async def in_class(classroom: Classroom) -> int:
@@ -54,7 +54,7 @@ async def in_class(classroom: Classroom) -> int:
 
 async def what_is_so(classroom: Classroom, live_session: int) -> dict[str, Any]:
     """Lines, hands and floor, as the pages show them; the timeline behind them, as the server keeps it."""
-    shown = {}
+    shown: dict[str, Any] = {}
     for person, tab in classroom.tabs.items():
         await tab.click("Hands", role="tab")
         shown[f"floor of {person}"] = await tab.page.get_by_role("region", name="On the floor").all_inner_texts()
@@ -87,7 +87,7 @@ async def attendance_is_whole(classroom: Classroom, live_session: int) -> None:
 
 
 async def survive(
-    classroom: Classroom, live_session: int, kill: Callable[[Program], Awaitable[None]], name: str
+    classroom: Classroom, live_session: int, kill: Callable[[Program], Coroutine[Any, Any, None]], name: str
 ) -> dict[str, float]:
     """One kill during speech and chat, and all that must be so afterwards; everybody's seconds until they were back."""
     before = await what_is_so(classroom, live_session)

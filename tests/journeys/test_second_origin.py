@@ -82,7 +82,9 @@ async def test_a_listed_site_does_everything_and_an_unlisted_one_nothing(program
         assert (await stranger.evaluate("(who) => signIn(who)", ana))["status"] == 0
         assert (await stranger.evaluate("() => refresh()"))["status"] == 0
         # Even with a token that came into its hands.
-        await stranger.evaluate("([token, course]) => take(token, course)", [token, uploaded["body"]["content"]["course_id"]])
+        await stranger.evaluate(
+            "([token, course]) => take(token, course)", [token, uploaded["body"]["content"]["course_id"]]
+        )
         assert (await stranger.evaluate("() => upload('By a stranger')"))["status"] == 0
         assert (await stranger.evaluate("() => ask('GET', courseContent())"))["status"] == 0
         for transport in ("websocket", "polling"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import expect
 
@@ -11,7 +13,7 @@ from tests.journeys.classroom import NAMES, Classroom
 SLOW_UPLOAD = {"offline": False, "latency": 5, "downloadThroughput": -1, "uploadThroughput": 400_000}
 
 
-async def slow_down_uploads(tab: Tab, conditions: dict[str, object]) -> None:
+async def slow_down_uploads(tab: Tab, conditions: dict[str, Any]) -> None:
     """As over a slow line, so that a progress bar has something to show."""
     devtools = await tab.page.context.new_cdp_session(tab.page)
     await devtools.send("Network.emulateNetworkConditions", conditions)
@@ -71,7 +73,8 @@ async def test_a_course_its_lesson_a_class_and_its_attendance(classroom: Classro
     await bo.eventually("document.querySelector('video').currentTime > 0.5")
     await video.evaluate("(video) => { video.currentTime = video.duration / 2; }")
     await bo.eventually(
-        "(() => { const v = document.querySelector('video'); return !v.seeking && v.currentTime > v.duration / 2 + 0.3; })()"
+        "(() => { const v = document.querySelector('video');"
+        " return !v.seeking && v.currentTime > v.duration / 2 + 0.3; })()"
     )
     await video.evaluate("(video) => video.pause()")
     place = await video.evaluate("(video) => video.currentTime")
