@@ -6,6 +6,7 @@
  */
 import { signal } from "../../vendor/vendor.js";
 import { api } from "../api.js";
+import { whenText } from "../format.js";
 import { notificationPath } from "../routes.js";
 import { live } from "../socket.js";
 import { renew, resource } from "./resource.js";
@@ -28,6 +29,10 @@ export const iconOf = (type) =>
   type.startsWith("live_session") ? (type === "live_session_started" ? "live" : "calendar")
     : type.startsWith("content") ? "video"
       : type.startsWith("enrollment") ? "people" : "comment";
+
+/** What it is about, and the local hour where there is one. @param {Notification} notification @returns {string} */
+export const bodyOf = ({ type, body, data }) =>
+  [body, type === "live_session_cancelled" ? "" : whenText(data?.scheduled_at)].filter(Boolean).join(" · ");
 
 export const loadUnread = async () => {
   const answer = await api.get("/notifications/unread-count").catch(() => null);
@@ -66,7 +71,7 @@ const announce = (notification) => {
   const isLive = notification.type === "live_session_started";
   tell({
     title: notification.title,
-    body: notification.body,
+    body: bodyOf(notification),
     icon: iconOf(notification.type),
     tone: isLive ? "live" : undefined,
     stays: isLive,

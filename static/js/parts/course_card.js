@@ -26,7 +26,7 @@ export const CourseCard = ({ course, children }) => {
       </a>
       <div class="course-marks">
         ${course.live_session?.status === "live" && html`<span class="badge live"><${Icon} name="live" />Live now</span>`}
-        ${course.status === "draft" && html`<span class="badge warn">Draft</span>`}
+        ${course.status === "draft" && course.my_role === "instructor" && html`<span class="badge warn">Draft</span>`}
         ${course.status === "archived" && html`<span class="badge">Archived</span>`}
       </div>
       ${children && html`<div class="course-do">${children}</div>`}

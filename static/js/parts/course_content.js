@@ -104,8 +104,8 @@ export const CourseContent = ({ course }) => {
       </div>
       <${Shown} of=${lessons} what="The lessons" rows=${4}>${(/** @type {any[]} */ list) => list.length
         ? html`<ul class="list">${list.map((content, at) => html`<${Lesson} content=${content} move=${{ up: move(list, at, at - 1), down: move(list, at, at + 1) }} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => setEdited(content)} key=${content.id} />`)}</ul>`
-        : html`<${Empty} icon="video" title="No lesson yet">
-            <p class="muted">${isMine ? "Upload a video or a sound recording; students are told when it can be played." : course.my_role ? "You are told as soon as one is there." : "Enroll to see the lessons of this course."}</p>
+        : html`<${Empty} icon=${course.my_role ? "video" : "lock"} title=${course.my_role ? "No lesson yet" : "Lessons open when you enroll"}>
+            <p class="muted">${isMine ? "Upload a video or a sound recording; students are told when it can be played." : course.my_role ? "You are told as soon as one is there." : "Previews and free lessons would stand here; this course has none."}</p>
             ${isMine && html`<p><a class="button" href=${`/app/manage/${course.id}/video`}>Upload a video</a></p>`}
           <//>`}
       <//>

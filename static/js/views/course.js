@@ -59,7 +59,7 @@ const Head = ({ course }) => html`
     <div class="stack tight grow">
       <p class="row tight small muted">
         ${course.category && html`<span>${course.category}</span>`}
-        ${course.status === "draft" && html`<span class="badge warn">Draft: only people you add can see it</span>`}
+        ${course.status === "draft" && course.my_role === "instructor" && html`<span class="badge warn">Draft: only people you add can see it</span>`}
         ${course.status === "archived" && html`<span class="badge">Archived</span>`}
         ${course.my_tier === "premium" && html`<span class="badge accent">Premium</span>`}
       </p>

@@ -1,7 +1,7 @@
 /** What I was told, newest first. */
 import { html, useEffect } from "../../vendor/vendor.js";
 import { asApiError } from "../api.js";
-import { PATH, iconOf, markAllRead, markRead, unread } from "../data/notifications.js";
+import { PATH, bodyOf, iconOf, markAllRead, markRead, unread } from "../data/notifications.js";
 import { useResource } from "../data/resource.js";
 import { tellFailure } from "../data/toasts.js";
 import { agoText, whenText } from "../format.js";
@@ -13,7 +13,8 @@ import { notificationPath } from "../routes.js";
 
 /** @param {{notification: import("../data/notifications.js").Notification}} props */
 const One = ({ notification }) => {
-  const { type, title, body, created_at: at, read_at: readAt } = notification;
+  const { type, title, created_at: at, read_at: readAt } = notification;
+  const body = bodyOf(notification);
   return html`
     <li>
       <a class=${`item linked ${readAt ? "" : "fresh"}`} href=${notificationPath(notification)} onClick=${() => void markRead(notification)}>
