@@ -18,13 +18,13 @@ Epoch = Annotated[str, StringConstraints(max_length=64)]
 Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Allowed = Literal["all", "instructor"]
 PollQuestion = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_storable)
 ]
 PollOption = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_storable)
 ]
 QuestionText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_storable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
 ]
 Sdp = Annotated[str, StringConstraints(min_length=1)]
 Token = Annotated[str, StringConstraints(max_length=8192)]

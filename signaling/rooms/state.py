@@ -17,7 +17,7 @@ SOURCES = ("microphone", "camera", "screen", "screen_audio")
 OPENED_BY: Mapping[str, str] = MappingProxyType(  # the part of the policy that opens a source to everybody
     {"microphone": "microphones", "camera": "cameras", "screen": "screens", "screen_audio": "screens"}
 )
-SNAPSHOT_BYTES = 256 * 1024  # a snapshot over this gives up its oldest lines
+SNAPSHOT_BYTES = 256 * 1024  # a snapshot over this gives up its oldest lines, then what is closed and resolved
 DEFAULT_POLICY: Mapping[str, str] = MappingProxyType(
     {
         "chat": "all",
@@ -205,6 +205,9 @@ def snapshot(room: Room) -> dict[str, Any]:
     while shown["chat"]["lines"] and _size(shown) > SNAPSHOT_BYTES:
         kept = len(shown["chat"]["lines"]) * 3 // 4
         shown["chat"] = {"lines": shown["chat"]["lines"][-kept:] if kept else [], "earlier": True}
+    if _size(shown) > SNAPSHOT_BYTES:
+        shown["polls"] = [poll.wire() for poll in room.polls if poll.open]
+        shown["questions"] = [question.wire() for question in room.questions if not question.resolved]
     return shown
 
 

@@ -98,7 +98,7 @@ async def test_what_does_not_fit_is_refused_with_its_reason(tab: Connect, world:
         (bo, "poll_answer", {"poll": poll, "choices": [0, 1]}, "invalid"),
         (bo, "poll_answer", {"poll": poll, "choices": [2]}, "invalid"),
         (bo, "poll_answer", {"poll": poll + 100, "choices": [0]}, "poll_not_found"),
-        (bo, "question_ask", {"text": "x" * 1001}, "invalid"),
+        (bo, "question_ask", {"text": "x" * 501}, "invalid"),
         (bo, "question_vote", {"question": poll, "on": True}, "question_not_found"),
     ):
         assert (await tab_.durable(event, **here, **payload))["error"]["code"] == code, (event, payload)
