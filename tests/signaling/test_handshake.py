@@ -133,9 +133,13 @@ async def test_too_many_wishes_are_refused_with_a_time_and_a_flood_is_closed(wor
     live = (await world.live_session(students=["bo"])).id
     bo = await tab("bo")
     await bo.wish("join", live_session_id=live)
-    answers = [await bo.durable("chat_send", live_session_id=live, text=f"{n}") for n in range(24)]
-    refused = [a["error"] for a in answers if not a["ok"]]
-    assert refused and refused[0]["code"] == "rate_limited" and 0 < refused[0]["retry_after"] <= 1
+    refused: dict[str, Any] = {}
+    for number in range(200):  # as many as it takes on this machine to be faster than five a second
+        answer = await bo.durable("chat_send", live_session_id=live, text=f"{number}")
+        if not answer["ok"]:
+            refused = answer["error"]
+            break
+    assert refused["code"] == "rate_limited" and 0 < refused["retry_after"] <= 1
     assert bo.io.connected
     for number in range(120):
         await bo.io.emit("chat_send", {"live_session_id": live, "text": f"{number}"}, namespace="/live")
