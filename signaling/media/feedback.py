@@ -21,6 +21,7 @@ ASK_AGAIN_SECONDS = 0.06
 GIVE_UP_SECONDS = {"video": 1.0, "audio": 0.3}  # after that nobody waits for it any more
 ASKS = 8
 KEYFRAME_SECONDS = 0.5  # at most one request per source in this time, whoever asks
+pack_report, pack_names = struct.Struct("!BBHIQIII").pack, struct.Struct("!BBHI").pack
 NTP_EPOCH = 2208988800  # 1900 to 1970, seconds
 
 
@@ -149,16 +150,16 @@ def rate_cap(bits_per_second: int, ssrcs: Sequence[int]) -> tuple[Any, ...]:
 
 
 # --- messages to subscribers ----------------------------------------------------------------------
-def sender_report(
-    ssrc: int, cname: str, unix_time: float, timestamp: int, packets: int, octets: int
-) -> tuple[Any, ...]:
-    """The pair of clocks of one outgoing stream, with its name; browsers synchronize lips by it."""
-    info = rtp.RtcpSenderInfo(
-        ntp_timestamp=int((unix_time + NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF,
-        rtp_timestamp=timestamp & 0xFFFFFFFF, packet_count=packets & 0xFFFFFFFF, octet_count=octets & 0xFFFFFFFF,
-    )  # fmt: skip
-    names = rtp.RtcpSdesPacket(chunks=[rtp.RtcpSourceInfo(ssrc=ssrc, items=[(1, cname.encode())])])
-    return rtp.RtcpSrPacket(ssrc=ssrc, sender_info=info), names
+def sender_report(ssrc: int, cname: str, unix_time: float, timestamp: int, packets: int, octets: int) -> bytes:
+    """The pair of clocks of one outgoing stream, with its name; browsers synchronize lips by it.
+
+    Packed by hand: with a hundred subscribers these are most of what is sent beside media.
+    """
+    ntp = int((unix_time + NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
+    counts = timestamp & 0xFFFFFFFF, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF
+    name = bytes([1, len(cname)]) + cname.encode()
+    name += bytes(4 - len(name) % 4)  # at least one zero ends the list (RFC 3550, section 6.5)
+    return pack_report(0x80, 200, 6, ssrc, ntp, *counts) + pack_names(0x81, 202, 1 + len(name) // 4, ssrc) + name
 
 
 # --- messages read --------------------------------------------------------------------------------

@@ -154,7 +154,8 @@ class Out:
         age = time.time() - source.clock.arrived
         timestamp = source.clock.timestamp + int(age * self.rate) + self.add_time
         unix_time = source.clock.ntp - feedback.NTP_EPOCH + source.clock_offset + age
-        self.link.send_rtcp(*feedback.sender_report(self.ssrc, self.line.stream, unix_time, timestamp, *self._sent()))
+        name, sent = self.line.stream, self._sent()
+        self.link.send_rtcp(feedback.sender_report(self.ssrc, name, unix_time, timestamp, *sent))
 
     def tick(self) -> None:
         """Once a second."""

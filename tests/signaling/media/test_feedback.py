@@ -75,7 +75,11 @@ def test_a_malformed_remb_says_nothing() -> None:
 
 
 def test_a_sender_report_carries_ntp_time_and_the_streams_name() -> None:
-    report, names = sender_report(9, "slot0", 0.5, 2**32 + 7, 3, 4)
+    packed = sender_report(9, "slot0", 0.5, 2**32 + 7, 3, 4)
+    report, names = rtp.RtcpPacket.parse(packed)
+    assert isinstance(report, rtp.RtcpSrPacket)
+    assert isinstance(names, rtp.RtcpSdesPacket)
+    assert (report.ssrc, report.sender_info.packet_count, report.sender_info.octet_count) == (9, 3, 4)
     assert report.sender_info.ntp_timestamp == (2208988800 << 32) + (1 << 31)
     assert report.sender_info.rtp_timestamp == 7
     assert names.chunks[0].items == [(1, b"slot0")]
