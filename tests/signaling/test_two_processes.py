@@ -142,3 +142,23 @@ async def test_without_redis_everything_arrives_a_little_later(
     processes[0].app[READINESS].sockets_accepted = True
     async with ClientSession() as session, session.get(processes[0].make_url("/readyz")) as answer:
         assert (answer.status, (await answer.json())["degraded"]) == (200, ["redis"])
+
+
+async def test_order_votes_and_peers_cross_processes(processes: list[TestServer], world: World, open_tab: Open) -> None:
+    room = (await world.live_session(students=["bo", "cleo"])).id
+    ana, bo, cleo = await open_tab(0, "ana"), await open_tab(1, "bo"), await open_tab(0, "cleo")
+    for one in (ana, bo, cleo):
+        await one.wish("join", live_session_id=room)
+    poll = (await ana.durable("poll_open", live_session_id=room, question="Clear?", options=["Yes", "No"]))["seq"]
+    await bo.hear_event("poll_opened")
+    assert (await bo.durable("poll_answer", live_session_id=room, poll=poll, choices=[0]))["ok"]
+    assert (await ana.hear("poll_tally"))["tally"] == [1, 0]
+    await cleo.durable("poll_answer", live_session_id=room, poll=poll, choices=[1])
+    await bo.until(lambda t: [told for told in t.all("poll_tally") if told["tally"] == [1, 1]])
+    await bo.wish("typing", live_session_id=room, on=True)
+    assert (await ana.hear("typing"))["user_id"] == world.id_of("bo")
+    await ana.wish("peer_signal", live_session_id=room, to_user_id=world.id_of("bo"), data={"offer": 1})
+    assert (await bo.hear("peer_signal"))["data"] == {"offer": 1}
+    await ana.durable("participant_remove", live_session_id=room, user_id=world.id_of("bo"))
+    assert (await bo.hear("room_closed"))["reason"] == "removed"
+    assert (await bo.wish("join", live_session_id=room))["error"]["code"] == "removed_from_session"
