@@ -6,6 +6,7 @@
  */
 import { batch, computed, signal } from "../../vendor/vendor.js";
 import { api } from "../api.js";
+import { newId } from "../client_id.js";
 import { RoomMedia } from "../media.js";
 import { people, maySend } from "../store/people.js";
 import { again, discard, failed, unseen, wrote } from "../store/outgoing.js";
@@ -75,7 +76,7 @@ export class Classroom {
 
   /** @param {string} text */
   say(text) {
-    const client_id = crypto.randomUUID();
+    const client_id = newId();
     this.outgoing.value = wrote(this.outgoing.value, client_id, text);
     this.#send(client_id, text);
   }

@@ -4,6 +4,7 @@
  * It is given the official client's socket and the way to a token, and knows neither pages nor rooms. Coming back is
  * its first duty: the first attempts follow within a second, so that a class is together again right after a restart.
  */
+import { newId as freshId } from "../client_id.js";
 import { DURABLE, Outbox } from "./outbox.js";
 import { LiveProblem, lost } from "./problem.js";
 
@@ -42,7 +43,7 @@ export class Connection {
     this.signedOut = signedOut;
     this.onStatus = onStatus;
     this.after = after ?? ((seconds, act) => setTimeout(act, seconds * 1000));
-    this.newId = newId ?? (() => crypto.randomUUID());
+    this.newId = newId ?? freshId;
     /** @type {Status} */
     this.status = "offline";
     /** @type {any} */

@@ -4,6 +4,7 @@
  * Two tabs on one machine hear each other through the loudspeaker and howl; nobody who tries the product with three
  * people in one browser should meet that first.
  */
+import { newId } from "../client_id.js";
 
 /** Milliseconds within which another tab has answered, even a hidden one on a busy machine; usually it takes five. */
 const ANSWER_MS = 2000;
@@ -12,7 +13,7 @@ export class Neighbours {
   /** @param {BroadcastChannel} channel */
   constructor(channel = new BroadcastChannel("lectern-room")) {
     this.channel = channel;
-    this.me = crypto.randomUUID();
+    this.me = newId();
     channel.addEventListener("message", ({ data }) => {
       if (data.ask && data.ask !== this.me) channel.postMessage({ here: this.me, to: data.ask });
     });
