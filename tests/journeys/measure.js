@@ -12,7 +12,12 @@
   }).observe({ type: "layout-shift", buffered: true });
 
   addEventListener("click", (event) => clicks.push({ at: Date.now(), text: event.target.closest("a, button")?.textContent.trim() ?? "" }), true);
+  let isHeldBack = false;
   const look = () => {
+    if (!isHeldBack && document.querySelector("[data-notice=blocked]")) {
+      isHeldBack = true;
+      console.debug("journey: sound is held back");
+    }
     for (const toast of document.querySelectorAll(".toast")) {
       const text = toast.textContent;
       if (!toast.journeySeen) shown.push({ at: Date.now(), text });
