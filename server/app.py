@@ -118,8 +118,9 @@ def build(
     mounted = mount(app, served, settings.api_prefix)
     if settings.api_prefix:
         mount(app, [service.route])  # probes and documents answer where operators look for them, too
-    app[service.OPENAPI] = openapi.document(mounted, settings.base_url, settings.api_prefix)
-    app[service.ASYNCAPI] = asyncapi.document()
+    app[service.DOCUMENTS] = service.Documents(
+        rest=lambda: openapi.document(mounted, settings.base_url, settings.api_prefix), events=asyncapi.document
+    )
     gateway.attach(app)
     pages.add_pages(app)
     app.on_response_prepare.append(middleware.add_headers)

@@ -52,6 +52,7 @@ async def serve(plan: Plan) -> None:
     tls = tls_context(settings)
     async with AsyncExitStack() as opened:
         media_address = settings.media_address or None
+        media_starts: asyncio.Task[None] | None = None
         if plan.with_media and media_address is None:
             supervisor = MediaSupervisor(
                 settings.data_dir,
@@ -62,7 +63,7 @@ async def serve(plan: Plan) -> None:
                 allow_test_loss=settings.media_test_loss,
             )
             opened.push_async_callback(supervisor.close)
-            await supervisor.start()
+            media_starts = asyncio.create_task(supervisor.start())  # meanwhile the application is built
             media_address = supervisor.address
         app = application.build(
             settings, media_address=media_address, sign_in_links=plan.sign_in_links, runs_jobs=plan.with_jobs
@@ -72,6 +73,8 @@ async def serve(plan: Plan) -> None:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False)
         opened.push_async_callback(runner.cleanup)
         await runner.setup()
+        if media_starts is not None:
+            await media_starts
         app[READINESS].demo_seeding = plan.sign_in_links is not None
         for listening in plan.sockets:
             await web.SockSite(runner, listening, ssl_context=tls).start()

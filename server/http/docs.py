@@ -18,7 +18,8 @@ STYLE = "/static/css/docs.css"
 @route.get("/docs", who=Who.ANYONE, answers=str, produces="text/html")
 async def docs(request: Request) -> web.Response:
     """The interfaces for people: REST operations and Socket.IO events."""
-    page = _page(request.app[service.OPENAPI], request.app[service.ASYNCAPI])
+    documents = request.app[service.DOCUMENTS]
+    page = _page(documents.rest, documents.events)
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
         "Cache-Control": "no-cache",

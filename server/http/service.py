@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Callable
+from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,8 +18,24 @@ from server.http.middleware import METRICS
 from server.http.routes import Request, Routes, Who
 
 route = Routes("service")
-OPENAPI = web.AppKey("OPENAPI", dict)
-ASYNCAPI = web.AppKey("ASYNCAPI", dict)
+
+
+class Documents:
+    """The interface documents, made when first asked for: a start must not wait for them."""
+
+    def __init__(self, rest: Callable[[], dict[str, Any]], events: Callable[[], dict[str, Any]]) -> None:
+        self._rest, self._events = rest, events
+
+    @cached_property
+    def rest(self) -> dict[str, Any]:
+        return self._rest()
+
+    @cached_property
+    def events(self) -> dict[str, Any]:
+        return self._events()
+
+
+DOCUMENTS = web.AppKey("DOCUMENTS", Documents)
 
 
 @route.get("/healthz", who=Who.ANYONE, answers=dict[str, str])
@@ -68,13 +86,13 @@ async def metrics(request: Request) -> web.Response:
 @route.get("/openapi.json", who=Who.ANYONE, answers=dict[str, Any])
 async def openapi(request: Request) -> web.Response:
     """This REST interface (OpenAPI 3.1)."""
-    return _document(request.app[OPENAPI])
+    return _document(request.app[DOCUMENTS].rest)
 
 
 @route.get("/asyncapi.json", who=Who.ANYONE, answers=dict[str, Any])
 async def asyncapi(request: Request) -> web.Response:
     """The Socket.IO interface (AsyncAPI 3)."""
-    return _document(request.app[ASYNCAPI])
+    return _document(request.app[DOCUMENTS].events)
 
 
 def _document(value: dict[str, Any]) -> web.Response:
