@@ -7,12 +7,15 @@ in both cases; anything else is a crash and may be tried again.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from server.content.worker import limits
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(order: dict[str, Any]) -> None:
@@ -25,6 +28,10 @@ def main(order: dict[str, Any]) -> None:
         say({"result": _commands()[command](order)})
     except Refused as refused:
         say({"refused": refused.code, "detail": str(refused)})
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        say({"refused": "no_room", "detail": "There is no room for what is made of it; try again when there is."})
     except MemoryError:
         say({"refused": "too_complex", "detail": "It needs more memory than is allowed."})
 

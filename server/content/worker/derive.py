@@ -5,6 +5,7 @@ The uploader's bytes are never served: rewriting the container drops what was ap
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,6 @@ def _described(path: Path, mime_type: str) -> dict[str, Any]:
 
 def _refusal(error: av.error.FFmpegError) -> Refused | OSError:
     """A full disk is the machine's fault, everything else about the streams is the file's."""
-    if isinstance(error, OSError) and error.errno in (27, 28, 122):  # EFBIG, ENOSPC, EDQUOT
+    if isinstance(error, OSError) and error.errno in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT):
         return OSError(error.errno, "no room for what was made")
     return Refused("unreadable", "The file cannot be read to its end; it is damaged.")
