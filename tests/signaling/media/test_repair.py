@@ -138,7 +138,8 @@ async def test_what_is_lost_both_ways_is_repaired(web: Web, loss: float, arrivin
     await client.test_loss(0, 0)
     ana.send("camera")
     ana.send("microphone")
-    # Sound is given up after 0.3 s, so at much loss a little of it stays away; without repair it would be twice the loss.
+    # Sound is given up after 0.3 s, so at much loss a little of it stays away; without repair it would be twice the
+    # loss.
     for mid, source in (("1", "camera"), ("0", "microphone")):
         enough = arriving * len(ana.sent[source])
         await until(lambda mid=mid, enough=enough: len(set(bo.numbers(mid))) >= enough, 3, source)  # type: ignore[misc]
