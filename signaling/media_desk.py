@@ -66,6 +66,9 @@ class MediaDesk:
         self._metrics, self._readiness, self._tasks = metrics, readiness, tasks
         self._media: MediaClient | None = None
         self._peers: dict[int, dict[str, Client]] = {}  # by room, then connection id
+        self._publishers: dict[
+            tuple[int, int], str
+        ] = {}  # whose connection sends a person's tracks, by room and person
         self._told: dict[int, object] = {}  # what the worker was last told of a room
 
     def use(self, media: MediaClient) -> None:
@@ -91,6 +94,7 @@ class MediaDesk:
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
         with _translated():
             sdp = await media.publish(wish.live_session_id, client.connection.id, client.actor.id, wish.sdp, tracks)
+        self._publishers[wish.live_session_id, client.actor.id] = client.connection.id
         await self._writer.act(wish.live_session_id, PublishTracks(client.actor.id, sources), actor_id=client.actor.id)
         return {"sdp": sdp}
 
@@ -152,15 +156,25 @@ class MediaDesk:
                 self.close(client, live_session_id)
 
     def close(self, client: Client, live_session_id: int, reason: str = "left") -> None:
-        """A tab is out of the room: its connections to the worker end now."""
+        """A tab is out of the room: its connections to the worker end now, and the tracks it sent with them."""
         peers = self._peers.get(live_session_id, {})
         if peers.pop(client.connection.id, None) is not None and self._media is not None:
             self._media.close_peer(live_session_id, client.connection.id, reason)
         if not peers:
             self._peers.pop(live_session_id, None)
+        self._unpublish(live_session_id, client)
+
+    def _unpublish(self, live_session_id: int, client: Client) -> None:
+        """Unless another tab of the same person has taken over, what this one sent is over."""
+        key = (live_session_id, client.actor.id)
+        if self._publishers.get(key) == client.connection.id:
+            del self._publishers[key]
+            self._tasks.spawn(self._stopped(live_session_id, UnpublishTracks(client.actor.id)))
 
     def _close_room(self, live_session_id: int) -> None:
         self._peers.pop(live_session_id, None)
+        for key in [key for key in self._publishers if key[0] == live_session_id]:
+            del self._publishers[key]
         if self._told.pop(live_session_id, None) is not None and self._media is not None:
             self._media.close_room(live_session_id)
 
@@ -209,15 +223,19 @@ class MediaDesk:
     def closed(self, room: int, peer: str, side: str, reason: str) -> None:
         client = self._peers.get(room, {}).get(peer)
         self._tell(room, peer, "media_closed", {"side": side, "reason": reason})
-        if client is None or side != "publish" or reason == "replaced":
+        if client is None:
             return
-        self._tasks.spawn(self._stopped(room, UnpublishTracks(client.actor.id)))
+        if not client.connection.connected:
+            self._peers[room].pop(peer, None)
+        if side == "publish":
+            self._unpublish(room, client)
 
     def worker_lost(self) -> None:
         """Tracks are gone with the worker; pages publish and subscribe again when another answers."""
         self._metrics.media_up.set(0)
         self._readiness.media_answers = False
         peers, self._peers = self._peers, {}
+        self._publishers.clear()
         for room, clients in peers.items():
             for client in clients.values():
                 for side in ("publish", "subscribe"):

@@ -9,7 +9,7 @@ import { isPatience, isUnanswered } from "../live/problem.js";
 import { BackOff } from "./back_off.js";
 import { watch } from "./watch.js";
 
-/** @typedef {{user_id: number, source: string}|null} Binding */
+/** @typedef {{user_id: number, source: string, after?: number}|null} Binding */
 /** @typedef {{mid: string, kind: "audio"|"video", track: MediaStreamTrack, binding: Binding, since: number}} Slot */
 /** @typedef {"idle"|"connecting"|"on"|"refused"} ReceiveState */
 

@@ -10,8 +10,14 @@ import { RoomIcon } from "./room_icon.js";
 
 /** @typedef {import("../store/tiles.js").Tile} Shown */
 
-/** @param {{track: MediaStreamTrack, since: number, isMirrored: boolean, label: string, onShown: (is: boolean) => void}} props */
-const Picture = ({ track, since, isMirrored, label, onShown }) => {
+/**
+ * Whether a frame came after the line changed hands; RTP timestamps wrap at 32 bit (RFC 3550, 5.1).
+ * @param {number|undefined} frame @param {number|undefined} last the timestamp of the last frame that was somebody else's
+ */
+const isTheirs = (frame, last) => frame === undefined || last === undefined || ((frame - last) | 0) > 0;
+
+/** @param {{track: MediaStreamTrack, since: number, after?: number, isMirrored: boolean, label: string, onShown: (is: boolean) => void}} props */
+const Picture = ({ track, since, after, isMirrored, label, onShown }) => {
   const video = useRef(/** @type {HTMLVideoElement|null} */ (null));
   useEffect(() => {
     const element = /** @type {HTMLVideoElement} */ (video.current);
@@ -24,7 +30,11 @@ const Picture = ({ track, since, isMirrored, label, onShown }) => {
   useEffect(() => {
     const element = /** @type {HTMLVideoElement} */ (video.current);
     onShown(false);
-    const wait = element.requestVideoFrameCallback(() => onShown(true));
+    /** @type {number} */ let wait;
+    const look = () => {
+      wait = element.requestVideoFrameCallback((_, { rtpTimestamp }) => (isTheirs(rtpTimestamp, after) ? onShown(true) : look()));
+    };
+    look();
     return () => element.cancelVideoFrameCallback(wait);
   }, [track, since]);
   return html`<video ref=${video} class=${isMirrored ? "is-mirrored" : ""} muted autoplay playsinline aria-label=${label}></video>`;
@@ -40,7 +50,7 @@ export const RoomTile = ({ tile, isSpeaking, note }) => {
     <figure class="room-tile" data-source=${source} data-shown=${Boolean(track) && isShown} data-speaking=${isSpeaking && !isScreen}
       data-user=${person.user_id}>
       ${track && html`
-        <${Picture} track=${track} since=${since} isMirrored=${tile.isMirrored} onShown=${show}
+        <${Picture} track=${track} since=${since} after=${tile.after} isMirrored=${tile.isMirrored} onShown=${show}
           label=${isScreen ? `Screen of ${name}` : `Camera of ${name}`} />`}
       ${!(track && isShown) && html`
         <div class="room-tile-mark">

@@ -8,8 +8,9 @@ import { stage } from "./people.js";
 /**
  * @typedef {{
  *   key: string, person: import("./people.js").Person, source: "camera"|"screen", track: MediaStreamTrack|null, since: number,
- *   isComing: boolean, isSilent: boolean, isMirrored: boolean,
- * }} Tile `isComing`: a picture is sent but not here yet; `isSilent`: no microphone is sent; `isMirrored`: one's own face.
+ *   after?: number, isComing: boolean, isSilent: boolean, isMirrored: boolean,
+ * }} Tile `after`: the RTP timestamp of the line's last frame that
+ * was somebody else's; `isComing`: a picture is sent but not here yet; `isSilent`: no microphone is sent; `isMirrored`: one's own face.
  */
 
 /**
@@ -30,7 +31,9 @@ export function tiles(room, everyone, { slots, tracks, isMuted, isTest }) {
     const isSilent = person.is_you ? isMuted || !tracks.has("microphone") : !sends(user, "microphone");
     const isComing = !person.is_you && !track && sends(user, source);
     const isMirrored = person.is_you && source === "camera" && !isTest;
-    return { key: `${user}-${source}`, person, source, track, since: slot?.since ?? 0, isComing, isSilent, isMirrored };
+    const since = slot?.since ?? 0;
+    const after = slot?.binding?.after;
+    return { key: `${user}-${source}`, person, source, track, since, after, isComing, isSilent, isMirrored };
   };
   const users = stage(room);
   const screens = users.filter((user) => (byId.get(user)?.is_you ? tracks.has("screen") : sends(user, "screen")));
