@@ -33,21 +33,24 @@
     window.__journey.old = { ...window.__lectern.pcs() };
   }
 
-  /** From now on, when each frame of the first picture of somebody else is shown. */
-  let frames = [];
-  function watchFrames() {
-    const video = [...document.querySelectorAll("figure video")].find((one) => !one.classList.contains("is-mirrored"));
-    frames = [performance.now()];
-    const shownOne = (now) => {
-      frames.push(now);
-      video.requestVideoFrameCallback(shownOne);
-    };
-    video.requestVideoFrameCallback(shownOne);
+  /** From now on, when pictures of others were decoded; looked at ten times a second. (Whether a tab in the back is
+   *  painted is the browser's choice, and none of ours.) */
+  let decoded = [];
+  async function watchFrames() {
+    const { subscribe } = window.__lectern.pcs();
+    let before = -1;
+    decoded = [performance.now()];
+    setInterval(async () => {
+      let frames = 0;
+      for (const one of (await subscribe.getStats()).values()) frames += one.type === "inbound-rtp" ? (one.framesDecoded ?? 0) : 0;
+      if (frames !== before) decoded.push(performance.now());
+      before = frames;
+    }, 100);
   }
 
   /** Milliseconds. */
   function longestGap() {
-    const times = [...frames, performance.now()];
+    const times = [...decoded, performance.now()];
     return Math.max(...times.slice(1).map((at, index) => at - times[index]));
   }
 

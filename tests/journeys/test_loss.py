@@ -70,13 +70,14 @@ async def watch_through_loss(classroom: Classroom, seconds: float) -> None:
         rate = frames / ((last["at"] - first["at"]) / 1000)
         gap = await tab.page.evaluate("__journey.longestGap()") / 1000
         freezes = last["video"][mid]["freezes"] - first["video"][mid]["freezes"]
-        concealed = last["audio"]
+        heard = {name: max(line[name] for line in last["audio"].values()) for name in ("concealed", "samples")}
         print(
             f"{tab.person}: {rate:.2f} of {CAMERA_RATE} frames/s ({sent / seconds:.2f} sent), "
-            f"longest gap {gap:.2f} s, {freezes} freezes; audio {concealed}"
+            f"longest gap {gap:.2f} s, {freezes} freezes, {heard['concealed'] / max(1, heard['samples']):.2%} of the sound concealed"
         )
         assert gap <= LONGEST_FREEZE_SECONDS
-        assert rate >= LEAST_RATE
+        # A busy machine's camera may give fewer than twenty; what counts is that no more than one in twenty is missing.
+        assert rate >= LEAST_RATE * min(1.0, sent / seconds / CAMERA_RATE)
 
 
 async def test_a_short_while_of_loss_is_not_seen(classroom: Classroom) -> None:
