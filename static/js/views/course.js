@@ -24,6 +24,14 @@ const TABS = {
   settings: { word: "Settings", Part: CourseSettings, mayOpen: (role) => role === "instructor" },
 };
 
+/** The lesson a student would watch next: the first that is not seen to its end. @param {{course: any}} props */
+const Onwards = ({ course }) => {
+  const { value: lessons } = useResource(`/courses/${course.id}/content`);
+  const next = lessons?.find((/** @type {any} */ each) => each.upload_status === "completed" && !each.my_progress?.completed && (each.access_level !== "premium" || course.my_tier === "premium"));
+  if (!next) return null;
+  return html`<a class="button primary next-lesson" href=${`/app/content/${next.id}`}><${Icon} name="play" /><span class="clip">${next.my_progress?.position_seconds > 0 ? "Go on with" : "Watch"} “${next.title}”</span></a>`;
+};
+
 /** The one thing to do here: join what is live, go live, or enroll. @param {{course: any}} props */
 const Primary = ({ course }) => {
   const [busy, setBusy] = useState(false);
@@ -31,7 +39,7 @@ const Primary = ({ course }) => {
     return html`<a class="button live" href=${`/app/sessions/${course.live_session.id}`}><${Icon} name="live" />${course.my_role === "instructor" ? "Enter the live session" : "Join the live session"}</a>`;
   }
   if (course.my_role === "instructor") return html`<a class="button primary" href=${`/app/manage/${course.id}`}><${Icon} name="live" />Go live or upload</a>`;
-  if (course.my_role === "student") return null;
+  if (course.my_role === "student") return html`<${Onwards} course=${course} />`;
   const act = async () => {
     setBusy(true);
     await enroll(course.id).catch((error) => tellFailure(asApiError(error)));
@@ -65,7 +73,7 @@ const Head = ({ course }) => html`
       </p>
       <h1>${course.title}</h1>
       <p class="muted small">${course.instructor.name} · ${countText(course.content_count, "lesson")} · ${countText(course.enrollment_count, "student")}</p>
-      <div class="row"><${Primary} course=${course} />${course.my_role === "student" && html`<${Leave} course=${course} />`}</div>
+      <div class="row course-primary"><${Primary} course=${course} />${course.my_role === "student" && html`<${Leave} course=${course} />`}</div>
     </div>
   </header>
 `;
