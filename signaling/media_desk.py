@@ -25,7 +25,7 @@ from signaling.media.client import MediaClient, MediaError, Track
 from signaling.media.client import SdpInvalid as BadSdp
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
-from signaling.rooms.state import SOURCES, Room
+from signaling.rooms.state import Room
 from signaling.rooms.writer import Writer
 from signaling.transport import LiveServer
 
@@ -150,6 +150,8 @@ class MediaDesk:
             getattr(before, part) is not getattr(after, part) for part in DECIDING
         ):
             self._permit(after)
+        if before.participants is after.participants:
+            return
         gone = {p.user_id for p in before.present} - {p.user_id for p in after.present}
         for client in list(self._peers.get(live_session_id, {}).values()):
             if client.actor.id in gone:
@@ -179,11 +181,7 @@ class MediaDesk:
             self._media.close_room(live_session_id)
 
     def _permit(self, room: Room) -> None:
-        may = {}
-        for person in room.present:
-            sources = frozenset(s for s in SOURCES if room.may_publish(person.user_id, s))
-            if sources:
-                may[person.user_id] = sources
+        may = room.senders()
         order = [room.host_id, *room.floor]
         truth = (may, order)
         if self._media is not None and self._told.get(room.live_session_id) != truth:

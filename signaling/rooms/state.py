@@ -177,6 +177,13 @@ class Room:
             return False
         return source not in self.muted_sources(user_id)
 
+    def senders(self) -> dict[int, frozenset[str]]:
+        """Everybody whose packets may flow now, with their sources."""
+        is_open = any(self.policy[part] == "all" for part in OPENED_BY.values())
+        users = self.participants if is_open else (self.host_id, *self.floor)
+        may = {user: frozenset(source for source in SOURCES if self.may_publish(user, source)) for user in users}
+        return {user: sources for user, sources in may.items() if sources}
+
 
 def snapshot(room: Room) -> dict[str, Any]:
     """The room as a joining client gets it (contract, Snapshot), at most SNAPSHOT_BYTES as JSON."""

@@ -42,6 +42,9 @@ def test_a_student_may_send_what_the_policy_opens_or_the_floor_gives_unless_mute
     assert room.room.may_publish(BO, source) is bool((is_open or given) and not is_muted)
     assert room.room.may_publish(ANA, source)
     assert room.room.may_publish(CLEO, source) is bool(is_open)
+    for user in (ANA, BO, CLEO):
+        may = {one for one in SOURCES if room.room.may_publish(user, one)}
+        assert room.room.senders().get(user, frozenset()) == may
 
 
 def test_only_the_instructor_sets_policy_mutes_and_removes() -> None:
