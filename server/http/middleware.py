@@ -54,6 +54,9 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
             raise
         kept = {str(hdrs.ALLOW): error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
         return problem_response(from_http_error(error), request_id, kept)
+    except ConnectionResetError:
+        log.info("caller went away", method=request.method, path=request.path)
+        raise  # nobody is there to read an answer; the server below us lets go of the connection
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
         return problem_response(Internal(), request_id)
