@@ -90,10 +90,10 @@ addEventListener("storage", () => {
 
 /**
  * @param {string} method @param {string} path @param {any} [body] sent as JSON; FormData as it is
- * @param {{token?: string, signal?: AbortSignal}} [options]
+ * @param {{token?: string, signal?: AbortSignal, keepalive?: boolean}} [options] keepalive: arrives even when the page is left
  * @returns {Promise<Response>} a response that succeeded
  */
-const ask = async (method, path, body, { token, signal } = {}) => {
+const ask = async (method, path, body, { token, signal, keepalive } = {}) => {
   const isForm = body instanceof FormData;
   /** @type {Record<string, string>} */ const headers = { Accept: "application/json" };
   if (token !== undefined) headers.Authorization = `Bearer ${token}`;
@@ -101,7 +101,7 @@ const ask = async (method, path, body, { token, signal } = {}) => {
   /** @type {Response} */ let response;
   try {
     response = await fetch(address(path), {
-      method, headers, signal, credentials: "same-origin",
+      method, headers, signal, keepalive, credentials: "same-origin",
       // Two people in two tabs share the browser's cache; what one was answered is not for the other.
       cache: "no-store", body: isForm || body === undefined ? body : JSON.stringify(body),
     });
@@ -136,7 +136,7 @@ const send = async (method, path, body) => parsed(await ask(method, path, body))
 
 /**
  * A request of the signed-in person.
- * @param {string} method @param {string} path @param {any} [body] @param {{signal?: AbortSignal}} [options]
+ * @param {string} method @param {string} path @param {any} [body] @param {{signal?: AbortSignal, keepalive?: boolean}} [options]
  */
 const call = async (method, path, body, options = {}) => {
   const token = await tokens.get();
@@ -163,8 +163,8 @@ export const api = {
   post: async (path, body) => parsed(await call("POST", path, body)),
   /** @param {string} path @param {any} [body] */
   patch: async (path, body) => parsed(await call("PATCH", path, body)),
-  /** @param {string} path @param {any} [body] */
-  put: async (path, body) => parsed(await call("PUT", path, body)),
+  /** @param {string} path @param {any} [body] @param {{keepalive?: boolean}} [options] */
+  put: async (path, body, options) => parsed(await call("PUT", path, body, options)),
   /** @param {string} path @param {any} [body] */
   del: async (path, body) => parsed(await call("DELETE", path, body)),
   /** @param {string} path @returns {Promise<{value: any, next: string | null}>} */

@@ -60,7 +60,8 @@ export class WatchReport {
     const watched = this.#watching.take();
     this.#revision += 1;
     try {
-      const now = await api.put(`/content/${this.contentId}/progress`, { position_seconds: this.#position, watched, revision: this.#revision });
+      const report = { position_seconds: this.#position, watched, revision: this.#revision };
+      const now = await api.put(`/content/${this.contentId}/progress`, report, { keepalive: true });
       this.#revision = Math.max(this.#revision, now?.revision ?? 0);
       resource(`/content/${this.contentId}`).change((before) => ({ ...before, my_progress: now ?? before.my_progress }));
     } catch {
