@@ -254,6 +254,7 @@ def _shown(request: Request, result: Any, adapter: TypeAdapter[Any] | None, stat
     if etag:
         headers["ETag"] = etag
         headers["Cache-Control"] = "private, no-cache"
+        headers["Vary"] = "Authorization"  # several people may share a browser, and its cache
         if etag in [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]:
             return web.Response(status=304, headers=headers)
     return web.Response(status=status, body=adapter.dump_json(result), content_type="application/json", headers=headers)
