@@ -74,11 +74,12 @@ const Shell = () => {
       navigate(`/app/sign-in${back}`, { replace: true });
     }
   }, [isSignedIn, isOpen]);
-  if (isOpen || !isSignedIn) return html`<main id="main" class="door-page"><${Page} page=${isOpen ? page : "sign_in"} /></main><${Toasts} />`;
+  // Keys, because the one main is not the other: kept and moved, it would count as a page that jumps.
+  if (isOpen || !isSignedIn) return html`<main id="main" class="door-page" key="door"><${Page} page=${isOpen ? page : "sign_in"} /></main><${Toasts} />`;
   return html`
     <a class="skip visually-hidden button primary" href="#main">Skip to the page</a>
     <${Header} />
-    <main id="main" class=${`main page-${page}`} tabindex="-1"><${Page} page=${page} /></main>
+    <main id="main" class=${`main page-${page}`} tabindex="-1" key="inside"><${Page} page=${page} /></main>
     ${page !== "room" && html`<${Ways} className="ways-low" label="Main, at hand" isShort />`}
     <${ConfirmDialog} />
     ${page !== "room" && html`<${ConnectionBanner} />`}
