@@ -4,10 +4,13 @@
   const clicks = [];
   const progress = [];
   let shift = 0;
-  window.__journey = { shown, clicks, progress, shift: () => shift, measure, mark, watchFrames, longestGap };
+  let path = location.pathname;
+  window.__journey = { shown, clicks, progress, shift: () => shift, calm: () => (shift = 0), measure, mark, watchFrames, longestGap };
 
   // Layout shift without a click or key just before, as browsers count it for a page.
   new PerformanceObserver((list) => {
+    if (path !== location.pathname) shift = 0;
+    path = location.pathname;
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
 
