@@ -17,7 +17,6 @@ navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Dev
 """  # no machine has a camera that another program holds; the browser's answer is all the page knows of it
 
 
-
 async def what_is_there(classroom: Classroom) -> dict[str, Any]:
     """Ana's courses with their lessons, sessions and people."""
     ana = await classroom.api("ana")

@@ -71,9 +71,10 @@ async def watch_through_loss(classroom: Classroom, seconds: float) -> None:
         gap = await tab.page.evaluate("__journey.longestGap()") / 1000
         freezes = last["video"][mid]["freezes"] - first["video"][mid]["freezes"]
         heard = {name: max(line[name] for line in last["audio"].values()) for name in ("concealed", "samples")}
+        concealed = heard["concealed"] / max(1, heard["samples"])
         print(
             f"{tab.person}: {rate:.2f} of {CAMERA_RATE} frames/s ({sent / seconds:.2f} sent), "
-            f"longest gap {gap:.2f} s, {freezes} freezes, {heard['concealed'] / max(1, heard['samples']):.2%} of the sound concealed"
+            f"longest gap {gap:.2f} s, {freezes} freezes, {concealed:.2%} of the sound concealed"
         )
         assert gap <= LONGEST_FREEZE_SECONDS
         # A busy machine's camera may give fewer than twenty; what counts is that no more than one in twenty is missing.

@@ -96,7 +96,7 @@ async def look(page: Page, name: str, size: str, faults: list[str]) -> None:
         faults.append(f"{name} {size}: shows {raw[0]!r}")
     await page.evaluate(AXE)
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
         found = await page.evaluate("(options) => axe.run(document, options)", rules)
         for one in found["violations"]:
