@@ -61,6 +61,7 @@ class Registry:
         self._healing: dict[int, asyncio.Task[None]] = {}
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._loading: dict[int, asyncio.Future[Entry]] = {}
+        self._passed: dict[int, int] = {}  # the last event that was told while its room was still being read
 
     def known(self, live_session_id: int) -> Entry | None:
         """The room if it is in memory."""
@@ -115,9 +116,13 @@ class Registry:
             try:
                 async with self._database.read() as read:
                     made = await self._read(read, live_session_id)
-                return self._entries.setdefault(live_session_id, made)
+                entry = self._entries.setdefault(live_session_id, made)
+                if entry.room.seq < self._passed.get(live_session_id, 0):
+                    self.heal(live_session_id)  # committed after that reading began, and told to no one here
+                return entry
             finally:
                 del self._loading[live_session_id]
+                self._passed.pop(live_session_id, None)
                 future.cancel()
                 self._trim()
 
@@ -134,6 +139,8 @@ class Registry:
         """Committed events reach the room and its members, each once and in order."""
         entry = self._entries.get(live_session_id)
         if entry is None:
+            if live_session_id in self._loading and events:
+                self._passed[live_session_id] = max(events[-1].seq, self._passed.get(live_session_id, 0))
             return
         fresh = [event for event in events if event.seq > entry.room.seq]
         if not fresh:
