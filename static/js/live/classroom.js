@@ -11,6 +11,8 @@ import { RoomMedia } from "../media.js";
 import { people, maySend } from "../store/people.js";
 import { again, discard, failed, unseen, wrote } from "../store/outgoing.js";
 import { withEarlier } from "../store/lines.js";
+import { NOTHING } from "../store/asides.js";
+import { RoomAsides } from "./asides.js";
 import { RoomSession } from "./room_session.js";
 
 /** @typedef {import("../media/publisher.js").Source} Source */
@@ -37,6 +39,9 @@ export class Classroom {
       live, liveSessionId, inviteCode, courseId, onChange: () => this.#follow(), onEntered: () => this.#enter(),
     });
     this.devices = new RoomMedia({ live, liveSessionId, name, onChange: (media) => (this.media.value = media) });
+    /** @type {{value: import("../store/asides.js").Asides}} */
+    this.asides = signal(NOTHING);
+    this.listening = new RoomAsides({ live, liveSessionId, onChange: (asides) => (this.asides.value = asides) });
     /** @type {{value: import("./room_session.js").RoomView}} */
     this.view = signal(this.session.view);
     /** @type {{value: import("../media.js").MediaView}} */
@@ -64,8 +69,14 @@ export class Classroom {
     return this.view.value.you?.role === "instructor";
   }
 
+  /** Chat is open to this person. */
+  get mayWrite() {
+    return this.isInstructor || this.view.value.room?.policy.chat === "all";
+  }
+
   close() {
     this.session.close();
+    this.listening.close();
     this.devices.close();
   }
 
@@ -103,6 +114,16 @@ export class Classroom {
       this.tell(/** @type {Error} */ (error));
       return false;
     }
+  }
+
+  /** Answer a poll, or answer it anew. @param {number} poll @param {number[]} choices */
+  async answer(poll, choices) {
+    if (await this.wish("poll_answer", { poll, choices })) this.listening.answered(poll, choices);
+  }
+
+  /** @param {number} question @param {boolean} on */
+  async vote(question, on) {
+    if (await this.wish("question_vote", { question, on })) this.listening.voted(question, on);
   }
 
   /** @param {Device[]} which */
@@ -150,6 +171,7 @@ export class Classroom {
   #enter() {
     const { you, iceServers } = this.session.view;
     if (you) this.devices.enter({ me: you.user_id, iceServers });
+    if (you) this.listening.entered(you);
     if (this.isInstructor && !this.hasEntered) this.devices.restore(BOTH);
     this.hasEntered = true;
   }

@@ -5,9 +5,11 @@
  */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../vendor/vendor.js";
 import { clockText, dayText } from "../format.js";
+import { writers } from "../store/asides.js";
 import { nameOf } from "../store/people.js";
 import { Avatar } from "./person.js";
 import { RoomIcon } from "./room_icon.js";
+import { LineEditor, LineMenu, Reactions } from "./room_line_acts.js";
 
 /** Characters of one line (contract). */
 const LONGEST = 4000;
@@ -20,8 +22,10 @@ const TOGETHER = 180;
 
 /** @typedef {import("../store/lines.js").Line} Line */
 
-/** @param {{line: Line, before: Line|undefined, people: import("../store/people.js").Person[], me: number}} props */
-const Said = ({ line, before, people, me }) => {
+/** @param {{classroom: import("../live/classroom.js").Classroom, line: Line, before: Line|undefined, me: number}} props */
+const Said = ({ classroom, line, before, me }) => {
+  const [isEditing, edit] = useState(false);
+  const people = classroom.people.value;
   const isFirst = !before || before.actor_id !== line.actor_id || Date.parse(line.at) - Date.parse(before.at) > TOGETHER * 1000;
   const name = nameOf(people, line.actor_id);
   const author = people.find((one) => one.user_id === line.actor_id);
@@ -34,8 +38,13 @@ const Said = ({ line, before, people, me }) => {
           ${author?.role === "instructor" && html`<span class="badge accent">Instructor</span>`}
           <time datetime=${line.at} title=${dayText(line.at)}>${clockText(line.at)}</time>
         </p>`}
-      <p class="room-line-text">${line.deleted ? html`<em class="muted">This line was deleted.</em>` : line.text}
-        ${line.edited_at && html`<span class="muted small"> (edited)</span>`}</p>
+      ${isEditing && !line.deleted
+        ? html`<${LineEditor} classroom=${classroom} line=${line} longest=${LONGEST} onDone=${() => edit(false)} />`
+        : html`
+          <p class="room-line-text">${line.deleted ? html`<em class="muted">This line was deleted.</em>` : line.text}
+            ${line.edited_at && html`<span class="muted small"> (edited)</span>`}</p>
+          <${LineMenu} classroom=${classroom} line=${line} me=${me} onEdit=${() => edit(true)} />`}
+      <${Reactions} classroom=${classroom} line=${line} me=${me} />
     </li>
   `;
 };
@@ -55,34 +64,46 @@ const OnItsWay = ({ line, isConnected, classroom }) => html`
   </li>
 `;
 
-/** @param {{onSend: (text: string) => void, isOpen: boolean}} props */
-const Writing = ({ onSend, isOpen }) => {
+/** @param {{onSend: (text: string) => void, onWrite: (isWriting: boolean) => void, isOpen: boolean}} props */
+const Writing = ({ onSend, onWrite, isOpen }) => {
   const [text, write] = useState("");
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.trim()) return;
     onSend(text.trim());
+    onWrite(false);
     write("");
   };
   const key = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
+  };
+  const input = (/** @type {any} */ event) => {
+    write(event.target.value);
+    onWrite(Boolean(event.target.value.trim()));
   };
   if (!isOpen) return html`<p class="room-write muted small">Only the instructor writes right now.</p>`;
   return html`
     <form class="room-write" onSubmit=${send}>
       <label class="visually-hidden" for="room-write">Write to everybody</label>
       <textarea id="room-write" class="input" rows="1" maxlength=${LONGEST} placeholder="Write to everybody" value=${text}
-        enterkeyhint="send" onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${key}></textarea>
+        enterkeyhint="send" onInput=${input} onKeyDown=${key}></textarea>
       <button class="button primary icon" type="submit" aria-label="Send" disabled=${!text.trim()}><${RoomIcon} name="send" /></button>
     </form>
   `;
+};
+
+/** Who else is writing; its line is always there, so that nothing moves when it is filled.
+ * @param {{classroom: import("../live/classroom.js").Classroom}} props */
+const Writers = ({ classroom }) => {
+  const names = writers(classroom.asides.value, classroom.view.value.you?.user_id).map((user) => nameOf(classroom.people.value, user));
+  const who = names.length > 2 ? "Several people" : names.join(" and ");
+  return html`<p class="room-writers small muted clip" aria-hidden="true">${names.length > 0 && `${who} ${names.length > 1 ? "are" : "is"} writing`}</p>`;
 };
 
 /** @param {{classroom: import("../live/classroom.js").Classroom}} props */
 export const RoomChat = ({ classroom }) => {
   const { room, you, isCurrent } = classroom.view.value;
   const outgoing = classroom.outgoing.value;
-  const people = classroom.people.value;
   const box = useRef(/** @type {HTMLDivElement|null} */ (null));
   const isAtEnd = useRef(true);
   const kept = useRef(0);
@@ -124,13 +145,14 @@ export const RoomChat = ({ classroom }) => {
             onClick=${() => classroom.loadEarlier()}>${classroom.loadingEarlier.value ? "Loading" : "Earlier messages"}</button>`}
         ${!lines.length && !outgoing.length && html`<p class="room-nothing">Nothing has been said yet. Write the first line; everybody in the class reads it.</p>`}
         <div role="log" aria-live="polite" aria-label="Messages"><ol>
-          ${lines.map((line, at) => html`<${Said} key=${line.seq} line=${line} before=${lines[at - 1]} people=${people} me=${you.user_id} />`)}
+          ${lines.map((line, at) => html`<${Said} key=${line.seq} classroom=${classroom} line=${line} before=${lines[at - 1]} me=${you.user_id} />`)}
           ${outgoing.map((line) => html`<${OnItsWay} key=${line.client_id} line=${line} isConnected=${isCurrent} classroom=${classroom} />`)}
         </ol></div>
       </div>
       ${unread > 0 && html`
         <button type="button" class="button compact room-unread" onClick=${toEnd}>${unread} new ${unread === 1 ? "message" : "messages"}</button>`}
-      <${Writing} onSend=${send} isOpen=${classroom.isInstructor || room.policy.chat === "all"} />
+      <${Writers} classroom=${classroom} />
+      <${Writing} onSend=${send} onWrite=${(/** @type {boolean} */ on) => classroom.listening.write(on)} isOpen=${classroom.mayWrite} />
     </div>
   `;
 };

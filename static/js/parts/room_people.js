@@ -2,6 +2,8 @@
 import { html } from "../../vendor/vendor.js";
 import { Avatar } from "./person.js";
 import { RoomIcon } from "./room_icon.js";
+import { MutedMark, PersonActs } from "./room_person_acts.js";
+import { RoomPolicy } from "./room_policy.js";
 
 /** @typedef {import("../store/people.js").Person} Person */
 /** @typedef {{classroom: import("../live/classroom.js").Classroom, person: Person}} Props */
@@ -24,7 +26,9 @@ const Row = ({ classroom, person }) => html`
     ${person.role === "instructor" && html`<span class="badge accent">Instructor</span>`}
     ${person.has_floor && html`<span class="badge good">Has the floor</span>`}
     ${person.hand > 0 && html`<span class="badge warn"><${RoomIcon} name="hand" />${person.hand}<span class="visually-hidden"> in line</span></span>`}
+    <${MutedMark} classroom=${classroom} person=${person} />
     <${Floor} classroom=${classroom} person=${person} />
+    <${PersonActs} classroom=${classroom} person=${person} />
   </li>
 `;
 
@@ -44,6 +48,7 @@ export const RoomPeople = ({ classroom }) => {
   const missing = everyone.filter((one) => !one.in_room && !one.online);
   return html`
     <div class="room-scroll" tabindex="0" role="region" aria-label="People">
+      <${RoomPolicy} classroom=${classroom} />
       <${Group} title="In the room" of=${here} classroom=${classroom} />
       <${Group} title="Online, not in the room" of=${about} classroom=${classroom} />
       <${Group} title="Not here" of=${missing} classroom=${classroom} />

@@ -1,14 +1,15 @@
-/** Beside the stage: conversation, people and hands, one at a time; each tab says what is new behind it. */
+/** Beside the stage: conversation, people, hands, polls and questions, one at a time; each tab says what is new behind it. */
 import { html, useEffect, useRef, useState } from "../../vendor/vendor.js";
+import { RoomAsk, waitingFor } from "./room_ask.js";
 import { RoomChat } from "./room_chat.js";
 import { RoomHands } from "./room_hands.js";
 import { RoomPeople } from "./room_people.js";
 
 /** @typedef {import("../live/classroom.js").Classroom} Classroom */
-/** @typedef {"chat"|"people"|"hands"} Tab */
+/** @typedef {"chat"|"people"|"hands"|"ask"} Tab */
 
 /** @type {[Tab, string, any][]} */
-const TABS = [["chat", "Chat", RoomChat], ["people", "People", RoomPeople], ["hands", "Hands", RoomHands]];
+const TABS = [["chat", "Chat", RoomChat], ["people", "People", RoomPeople], ["hands", "Hands", RoomHands], ["ask", "Ask", RoomAsk]];
 
 /** Lines of others that came while the conversation was not shown. @param {Classroom} classroom @param {boolean} isShown */
 function useUnread(classroom, isShown) {
@@ -27,11 +28,13 @@ export const RoomSide = ({ classroom }) => {
   const buttons = useRef(/** @type {Record<string, HTMLButtonElement>} */ ({}));
   const { room } = classroom.view.value;
   const unread = useUnread(classroom, tab === "chat");
+  const waiting = waitingFor(classroom);
   const here = classroom.people.value.filter((one) => one.in_room).length;
   const marks = {
     chat: unread ? [String(unread), "unread", "live"] : null,
     people: [String(here), "in the room", ""],
     hands: room?.hands.length ? [String(room.hands.length), "raised", "warn"] : null,
+    ask: waiting ? [String(waiting), "waiting", "accent"] : null,
   };
   const key = (/** @type {KeyboardEvent} */ event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -44,7 +47,7 @@ export const RoomSide = ({ classroom }) => {
   };
   const [, , Panel] = /** @type {[Tab, string, any]} */ (TABS.find(([name]) => name === tab));
   return html`
-    <aside class="room-side" aria-label="Conversation, people and hands">
+    <aside class="room-side" aria-label="Conversation, people, hands, polls and questions">
       <div class="room-tabs" role="tablist" aria-label="Show" onKeyDown=${key}>
         ${TABS.map(([name, word]) => {
           const mark = marks[name];

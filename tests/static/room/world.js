@@ -52,6 +52,7 @@ const world = {
     tell("presence", { live_session_id: ROOM, changes: [{ user_id, online: true, in_room, connections: 1 }] });
   },
   loseMedia: () => media.lose(),
+  aside: (event, payload) => tell(event, { live_session_id: ROOM, ...payload }),
 };
 window.world = world;
 
@@ -130,6 +131,19 @@ const ANSWERS = {
   leave: () => ({ ok: true }),
   sync: () => ({ ok: true, epoch: "e1", seq: world.room.seq, snapshot: snapshotOf(world.room) }),
   chat_send: ({ text, client_id }) => durable("chat_posted", me, { text, reply_to: null }, client_id),
+  chat_edit: ({ seq, text, client_id }) => durable("chat_edited", me, { seq, text }, client_id),
+  chat_delete: ({ seq, client_id }) => durable("chat_deleted", me, { seq }, client_id),
+  chat_react: ({ seq, emoji, on, client_id }) => durable("chat_reacted", me, { seq, emoji, on }, client_id),
+  typing: () => ({ ok: true }),
+  participant_mute: ({ user_id, sources, muted, client_id }) => durable("participant_muted", me, { user_id, sources, muted }, client_id),
+  participant_remove: ({ user_id, client_id }) => durable("participant_removed", me, { user_id }, client_id),
+  policy_set: ({ live_session_id, client_id, ...changes }) => durable("policy_changed", me, { ...world.room.policy, ...changes }, client_id),
+  poll_open: ({ question, options, multiple, hidden, client_id }) => durable("poll_opened", me, { question, options, multiple, hidden }, client_id),
+  poll_answer: () => ({ ok: true, seq: world.room.seq, at: new Date().toISOString() }),
+  poll_close: ({ poll, client_id }) => durable("poll_closed", me, { poll, tally: [2, 1] }, client_id),
+  question_ask: ({ text, client_id }) => durable("question_asked", me, { text }, client_id),
+  question_vote: ({ question, on }) => durable("question_voted", null, { question, votes: on ? 1 : 0 }, null),
+  question_resolve: ({ question, client_id }) => durable("question_resolved", me, { question }, client_id),
   hand_raise: ({ client_id }) => durable("hand_raised", me, { user_id: me }, client_id),
   hand_lower: ({ user_id = me, client_id }) => durable("hand_lowered", me, { user_id }, client_id),
   floor_give: ({ user_id, client_id }) => durable("floor_given", me, { user_id }, client_id),
