@@ -33,6 +33,14 @@ class Vacate:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUpSeat:
+    """Nobody came back to a seat in time; `is_lapsed` when that is so still, in the transaction of this command."""
+
+    user_id: int
+    is_lapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """A person's stay ends. With `connection_id` only when it was their last connection."""
 

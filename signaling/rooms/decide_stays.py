@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from server.errors import Conflict
 from server.live_sessions.commands import EndLiveSession, StartLiveSession
 from server.live_sessions.rules import RemovedFromSession
-from signaling.rooms.commands import Enter, Leave, Vacate
+from signaling.rooms.commands import Enter, GiveUpSeat, Leave, Vacate
 from signaling.rooms.deciding import New, Private, decides, require_host, require_live
 from signaling.rooms.state import Room
 
@@ -61,6 +61,11 @@ def enter(room: Room, wish: Enter) -> Sequence[New | Private]:
 @decides(Vacate)
 def vacate(room: Room, wish: Vacate) -> Sequence[New]:
     return ()
+
+
+@decides(GiveUpSeat)
+def give_up_seat(room: Room, wish: GiveUpSeat) -> Sequence[New | Private]:
+    return leave(room, Leave(wish.user_id)) if wish.is_lapsed else ()
 
 
 @decides(Leave)

@@ -16,7 +16,7 @@ from server.errors import LecternError
 from server.live_sessions import service as live_sessions
 from server.live_sessions.commands import EndLiveSession
 from server.live_sessions.tables import LiveSession, Participation
-from signaling.rooms.room import Leave
+from signaling.rooms.room import GiveUpSeat
 from signaling.rooms.writer import Writer
 
 LOOK_SECONDS = 2.0
@@ -71,7 +71,7 @@ class Keeper:
             )
             classes = list(await read.scalars(soon.limit(AT_ONCE)))
         for live_session_id, user_id in seats:
-            await self._writer.act(live_session_id, Leave(user_id))
+            await self._writer.act(live_session_id, GiveUpSeat(user_id))
         for live_session_id in rooms:
             await self._writer.act(live_session_id, EndLiveSession(live_session_id, None, reason="empty"))
         for live_session_id in classes:

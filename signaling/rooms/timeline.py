@@ -28,7 +28,7 @@ from signaling.rooms import log as timeline_log
 from signaling.rooms.briefing import briefed
 from signaling.rooms.evolve import evolve
 from signaling.rooms.registry import Registry
-from signaling.rooms.room import Enter, Leave, New, Private, Vacate, decide
+from signaling.rooms.room import Enter, GiveUpSeat, Leave, New, Private, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
@@ -110,7 +110,7 @@ class Timeline:
                 return Answer(stored.seq, stored.at, is_repeat=True, extra=stored.extra)
         if isinstance(command, StartLiveSession):
             await self._require_only_live(work, scene.row)
-        if isinstance(command, Enter):
+        if isinstance(command, (Enter, GiveUpSeat)):
             command = replace(command, is_lapsed=await self._is_lapsed(work, scene.row.id, command.user_id))
         decided = decide(scene.room, await briefed(work, scene.room, command))
         if isinstance(command, (Vacate, Leave)) and command.connection_id is not None:
@@ -181,7 +181,8 @@ class Timeline:
         else:
             room, _ = await timeline_log.rebuild(work, row)
             scene = Scene(row, room, room.seq)
-        scene.room = replace(scene.room, max_participants=row.max_participants)
+        status = "cancelled" if row.status == "cancelled" else scene.room.status  # no event says so; another may have
+        scene.room = replace(scene.room, status=status, max_participants=row.max_participants)
         scenes[live_session_id] = scene
         return scene
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
-from sqlalchemy import select
+from aiohttp import web
+from sqlalchemy import select, update
 
+from server.app import GATEWAY
 from server.live_sessions.tables import LiveSession, Participation
+from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
-from tests.signaling.conftest import Connect
+from tests.signaling.conftest import Connect, a_class
 
 
 async def test_everyone_in_the_room_gets_each_event_once_and_in_order(tab: Connect, world: World) -> None:
@@ -101,6 +105,37 @@ async def test_two_tabs_are_one_presence_and_a_short_absence_writes_nothing(tab:
     async with world.database.read() as read:
         stays = list(await read.scalars(select(Participation).filter_by(user_id=world.id_of("bo"))))
     assert [(stay.left_at, stay.last_seen_at) for stay in stays] == [(None, None)]
+
+
+async def test_a_seat_is_given_up_after_its_time_and_only_if_nobody_came_back(
+    app: web.Application, tab: Connect, world: World
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    live, who = app[GATEWAY], world.id_of("bo")
+    late = await live._writer.act(room, GiveUpSeat(who))  # as by a look that was taken before they came back
+    assert late.is_unchanged
+    await bo.close()
+    gone_at = world.database.clock.now() - timedelta(minutes=2)
+    mine = update(Participation).where(Participation.user_id == who, Participation.last_seen_at.is_not(None))
+    moved = None
+    while moved is None:  # the seat is held from the moment its connection's end was written
+        async with world.database.work("long ago") as work:
+            moved = await work.scalar(mine.values(joined_at=gone_at, last_seen_at=gone_at).returning(Participation.id))
+    await live._keeper.look()
+    assert (await ana.hear_event("participant_left"))["payload"]["user_id"] == who
+    async with world.database.read() as read:
+        assert await read.scalar(select(Participation.left_at).filter_by(user_id=who)) == gone_at
+
+
+async def test_a_class_cancelled_by_another_process_does_not_begin(
+    app: web.Application, tab: Connect, world: World
+) -> None:
+    room = (await world.live_session(status="scheduled")).id
+    ana = await tab("ana")
+    await app[GATEWAY].timeline.registry.entry(room)
+    async with world.database.work("elsewhere") as work:
+        await work.execute(update(LiveSession).filter_by(id=room).values(status="cancelled"))
+    assert (await ana.durable("session_start", live_session_id=room))["error"]["code"] == "invalid_status"
 
 
 async def test_the_end_is_told_attendance_closes_and_nobody_may_join(tab: Connect, world: World) -> None:
