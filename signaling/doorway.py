@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from server.access import Role
 from server.db.database import Database
-from server.errors import Conflict, LecternError, Missing
+from server.errors import Away, Conflict, LecternError, Missing
 from server.live_sessions import people
 from server.live_sessions import service as live_sessions
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
@@ -48,10 +48,12 @@ class NotJoined(Conflict):
     code, sentence = "not_joined", "Join the class first."
 
 
-class WrongInviteCode(Missing):
-    """The same answer as for a class that does not exist; it counts like a wrong password."""
-
+class NoSuchClass(Missing):
     sentence = "There is no such class, or you are not in its course."
+
+
+class WrongInviteCode(NoSuchClass):
+    """The same answer as for a class that does not exist; it counts like a wrong password."""
 
 
 class Guess(Protocol):
@@ -93,6 +95,8 @@ class Doorway:
             return
         try:
             row, role = await self._membership(client, live_session_id, None)
+            if client.places.get(live_session_id) is not place:
+                return  # it left, or was put out, while its membership was read
             body = await self._enter(client, row, role, None)
         except LecternError as error:
             log.info("waiting tab not let in", live_session_id=live_session_id, reason=error.code)
@@ -150,7 +154,7 @@ class Doorway:
             await self._admit_guest(client, live_session_id)
             role = Role.GUEST
         if role is None:
-            raise Missing("There is no such class, or you are not in its course.")
+            raise NoSuchClass()
         return row, role
 
     async def _admit_guest(self, client: Client, live_session_id: int) -> None:
@@ -167,19 +171,30 @@ class Doorway:
     async def _enter(self, client: Client, row: LiveSession, role: Role, after: After | None) -> dict[str, Any]:
         actor = client.actor
         place = self._place(client, row, role, Phase.CATCHING_UP)
-        has_seat = False
+        may_have_seat = True  # also when the end of its commit was not seen
         try:
-            answer = await self._writer.act(
-                row.id, Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
-            )
-            has_seat = True
+            try:
+                answer = await self._writer.act(
+                    row.id, Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
+                )
+            except LecternError as error:
+                may_have_seat = isinstance(error, Away)
+                raise
             entry = await self._registry.reached(row.id, answer.seq)
             async with self._database.read() as read:
+                # Looked at again: an enrollment that ended before this place was taken put nobody out of it.
+                _, role_now = await live_sessions.membership(read, actor.id, row.id)
                 members = await people.roster(read, row)
                 own = await private.own(read, entry.room, actor.id)
+            if role_now is None:
+                await self._writer.act(row.id, Leave(actor.id))
+                raise NoSuchClass()
             page = await self._page(client, row.id, place, after)
         except BaseException:
-            if self._displace(client, row.id) is not None and has_seat:
+            # Put out by another's will meanwhile, or failed: either way this connection holds no seat.
+            if client.places.get(row.id) is place:
+                self._displace(client, row.id)
+            if may_have_seat and row.id not in client.places:
                 await self._vacate(client, row.id)
             raise
         you = {**self._you(client, place), **own}

@@ -10,14 +10,19 @@ import jwt
 import pytest
 import socketio
 from aiohttp import web
+from sqlalchemy import select, update
 
+from server.access import Role
 from server.accounts.tokens import Tokens
-from server.courses.tables import Course
+from server.app import GATEWAY
+from server.courses.tables import Course, Enrollment
 from server.db.database import Database
 from server.events import EnrollmentEnded, SignInsEnded
 from server.http.keys import DATABASE, ROOMS
 from server.live_sessions.commands import CutOff
+from server.live_sessions.tables import LiveSession, RoomConnection
 from server.notifications.service import notify
+from signaling.client import Client, user_room
 from tests.conftest import SECRET
 from tests.factories import World
 from tests.signaling.conftest import PATIENCE, Connect, Tab
@@ -117,6 +122,59 @@ async def test_whoever_loses_the_course_is_out_of_its_rooms_at_once(
     assert (await bo.durable("chat_send", live_session_id=live, text="let me in"))["error"]["code"] == "not_joined"
     assert len(bo.events) == told
     assert bo.io.connected
+
+
+async def test_whoever_loses_the_course_while_entering_does_not_get_in(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = await world.course("ana", ["bo"])
+    live = (await world.live_session(course=course)).id
+    ana, bo = await tab("ana"), await tab("bo")
+    await ana.wish("join", live_session_id=live)
+    doorway = app[GATEWAY]._doorway
+    membership = doorway._membership
+
+    async def overtaken(client: Client, live_session_id: int, code: str | None) -> tuple[LiveSession, Role]:
+        found = await membership(client, live_session_id, code)
+        async with app[DATABASE].work() as work:
+            await work.execute(update(Enrollment).values(status="revoked"))
+        await _revoke(app, course, world.id_of("bo"))
+        return found
+
+    monkeypatch.setattr(doorway, "_membership", overtaken)
+    assert (await bo.wish("join", live_session_id=live))["error"]["code"] == "not_found"
+    assert (await ana.hear_event("participant_left"))["payload"]["user_id"] == world.id_of("bo")
+    assert not app[GATEWAY].presence.is_inside(live, world.id_of("bo"))
+    assert not bo.events
+
+
+async def test_whoever_goes_as_the_class_begins_is_not_let_in(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = (await world.live_session(students=["bo"], status="scheduled")).id
+    ana, bo = await tab("ana"), await tab("bo")
+    assert (await bo.wish("join", live_session_id=live))["waiting"]
+    gateway = app[GATEWAY]
+    client = next(iter(gateway.live.members(user_room(world.id_of("bo"))))).state
+    membership = gateway._doorway._membership
+    looked = asyncio.Event()
+
+    async def overtaken(client: Client, live_session_id: int, code: str | None) -> tuple[LiveSession, Role]:
+        found = await membership(client, live_session_id, code)
+        await bo.close()
+        while client.places:
+            await asyncio.sleep(0.01)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(gateway._doorway, "_membership", overtaken)
+    await ana.durable("session_start", live_session_id=live)
+    await asyncio.wait_for(looked.wait(), PATIENCE)
+    while gateway._errands._tasks:
+        await asyncio.sleep(0.01)
+    assert not client.places and not gateway.presence.is_inside(live, world.id_of("bo"))
+    async with world.database.read() as read:
+        assert not list(await read.scalars(select(RoomConnection)))
 
 
 async def test_a_sign_in_that_ends_closes_its_connections_and_no_others(
