@@ -99,7 +99,7 @@ class LiveNamespace:
         await self._doorway.vanish(client)
 
     async def unknown(self, connection: Connection, event: str) -> dict[str, Any]:
-        return self._refusal(connection, event[:64], UnknownEvent())
+        return self._refusal(connection, event[:64], self._counted(connection, event, UnknownEvent()))
 
     async def refused(
         self, connection: Connection, event: str, reason: str, retry_after: float | None
@@ -107,13 +107,16 @@ class LiveNamespace:
         if retry_after is not None:
             return self._refusal(connection, event[:64], RateLimited(retry_after))
         detail = "Binary data is not accepted." if reason == "binary" else "Send exactly one object."
-        return self._refusal(connection, event[:64], Invalid(detail))
+        return self._refusal(connection, event[:64], self._counted(connection, event, Invalid(detail)))
 
     async def handle(self, connection: Connection, event: str, payload: object) -> dict[str, Any]:
         """Answer one wish; a refusal is an answer too."""
         client: Client = connection.state
         try:
             wish = self._parsed(event, payload)
+        except LecternError as error:
+            return self._refusal(connection, event, self._counted(connection, event, error))
+        try:
             await self._require_allowance(client, event, wish)
             answer = await self._handlers[event](client, wish)
         except LecternError as error:
@@ -139,10 +142,16 @@ class LiveNamespace:
         except ValidationError as error:
             raise invalid_from(error) from error
 
+    @staticmethod
+    def _counted(connection: Connection, event: str, error: LecternError) -> LecternError:
+        """What cannot be understood costs as much as what can: `error`, or that there were too many."""
+        client: Client = connection.state
+        wait = _bucket(client, event).take()
+        return RateLimited(wait) if wait else error
+
     async def _require_allowance(self, client: Client, event: str, wish: BaseModel) -> None:
         """Raises RateLimited, unless it repeats a wish that was carried out: that costs nothing."""
-        bucket = client.signaling if event in SIGNALING else client.events
-        wait = bucket.take()
+        wait = _bucket(client, event).take()
         if not wait and isinstance(wish, CHAT):
             wait = self._chat_bucket(client.actor.id, wish.live_session_id).take()
         if wait and not (isinstance(wish, Durable) and await self._is_repeat(client, wish)):
@@ -223,3 +232,7 @@ class LiveNamespace:
     async def _auth_refresh(self, client: Client, wish: protocol.AuthRefresh) -> Mapping[str, Any]:
         await self._handshake.refresh(client, wish.token)
         return {}
+
+
+def _bucket(client: Client, event: str) -> Bucket:
+    return client.signaling if event in SIGNALING else client.events
