@@ -208,8 +208,8 @@ async def test_too_many_wishes_are_refused_with_a_time_and_a_flood_is_closed(wor
 async def test_what_cannot_be_understood_is_limited_like_what_can(event: str, tab: Connect) -> None:
     bo = await tab("bo")
     codes = set[str]()
-    for _ in range(20):  # as often as it takes on this machine to be faster than twenty a second
-        answers = await asyncio.gather(*(bo.wish(event, what="is this") for _ in range(30)))
+    for _ in range(40):  # as often as it takes on this machine to be faster than twenty a second
+        answers = await asyncio.gather(*(bo.wish(event, what="is this") for _ in range(15)))
         codes |= {answer["error"]["code"] for answer in answers}
         if "rate_limited" in codes:
             break
