@@ -47,6 +47,10 @@ class UnknownEvent(Invalid):
     code, sentence = "unknown_event", "There is no such event."
 
 
+class Again(dict[str, Any]):
+    """The answer to a repeated wish; it costs nothing."""
+
+
 class LiveNamespace:
     """Implements signaling.transport.Handlers."""
 
@@ -117,13 +121,16 @@ class LiveNamespace:
         except LecternError as error:
             return self._refusal(connection, event, self._counted(connection, event, error))
         try:
-            await self._require_allowance(client, event, wish)
+            taken = await self._take_allowance(client, event, wish)
             answer = await self._handlers[event](client, wish)
         except LecternError as error:
             return self._refusal(connection, event, error)
         except Exception:
             log.exception("wish failed", wish=event)
             return self._refusal(connection, event, Internal())
+        if isinstance(answer, Again):
+            for bucket in taken:
+                bucket.give_back()
         self._metrics.wishes.labels(event, "ok").inc()
         return {"ok": True, **answer}
 
@@ -149,13 +156,19 @@ class LiveNamespace:
         wait = _bucket(client, event).take()
         return RateLimited(wait) if wait else error
 
-    async def _require_allowance(self, client: Client, event: str, wish: BaseModel) -> None:
-        """Raises RateLimited, unless it repeats a wish that was carried out: that costs nothing."""
-        wait = _bucket(client, event).take()
-        if not wait and isinstance(wish, CHAT):
-            wait = self._chat_bucket(client.actor.id, wish.live_session_id).take()
-        if wait and not (isinstance(wish, Durable) and await self._is_repeat(client, wish)):
-            raise RateLimited(wait)
+    async def _take_allowance(self, client: Client, event: str, wish: BaseModel) -> list[Bucket]:
+        """Where it was taken from. Raises RateLimited, unless it repeats a wish that was carried out."""
+        buckets = [_bucket(client, event)]
+        if isinstance(wish, CHAT):
+            buckets.append(self._chat_bucket(client.actor.id, wish.live_session_id))
+        taken = list[Bucket]()
+        for bucket in buckets:
+            if wait := bucket.take():
+                if isinstance(wish, Durable) and await self._stored(client, wish) is not None:
+                    break
+                raise RateLimited(wait)
+            taken.append(bucket)
+        return taken
 
     def _chat_bucket(self, user_id: int, live_session_id: int) -> Bucket:
         key = (live_session_id, user_id)
@@ -165,33 +178,40 @@ class LiveNamespace:
             self._chat[key] = Bucket(self._settings.limit_chat_per_second, self._settings.limit_chat_burst, self._clock)
         return self._chat[key]
 
-    async def _is_repeat(self, client: Client, wish: Durable) -> bool:
+    async def _stored(self, client: Client, wish: Durable) -> Answer | None:
+        """The answer this wish was given when it was carried out."""
         async with self._database.read() as read:
             stored = await timeline_log.answer_to(read, wish.live_session_id, client.actor.id, str(wish.client_id))
-        return stored is not None
+        return Answer(stored.seq, stored.at, is_repeat=True, extra=stored.extra) if stored is not None else None
 
-    def _inside(self, client: Client, live_session_id: int) -> Place:
-        """Raises NotJoined for a tab that is not in the room."""
+    @staticmethod
+    def _inside(client: Client, live_session_id: int) -> Place | None:
+        """Its place, if this tab is in the room."""
         place = client.places.get(live_session_id)
-        if place is None or place.phase is Phase.WAITING:
-            raise NotJoined()
-        return place
+        return None if place is None or place.phase is Phase.WAITING else place
 
     async def _act(self, wanted: RoomWish, client: Client, wish: Durable) -> dict[str, Any]:
         """A durable wish inside a room becomes its command."""
         me = client.actor.id
-        require(self._inside(client, wish.live_session_id).role, wanted.action(me, wish))
+        place = self._inside(client, wish.live_session_id)
+        if place is None:
+            # The class may be over, or the door closed, since it was carried out: the answer is still owed.
+            if (stored := await self._stored(client, wish)) is not None:
+                return self._shown(stored)
+            raise NotJoined()
+        require(place.role, wanted.action(me, wish))
         answer = await self._writer.act(
             wish.live_session_id, wanted.command(me, wish), actor_id=me, client_id=str(wish.client_id)
         )
         return self._shown(answer)
 
     @staticmethod
-    def _shown(answer: Answer) -> dict[str, Any]:
+    def _shown(answer: Answer, **more: Any) -> dict[str, Any]:
         shown: dict[str, Any] = {"seq": answer.seq, "at": rfc3339(answer.at)}
         if answer.is_unchanged:
             shown["unchanged"] = True
-        return {**shown, **answer.extra}
+        kind = Again if answer.is_repeat else dict
+        return kind({**more, **shown, **answer.extra})
 
     async def _join(self, client: Client, wish: protocol.Join) -> Mapping[str, Any]:
         return await self._doorway.join(client, wish.live_session_id, wish.after, wish.invite_code)
@@ -207,11 +227,11 @@ class LiveNamespace:
     async def _session_start(self, client: Client, wish: protocol.SessionStart) -> Mapping[str, Any]:
         answer = await self._run(client, wish, StartLiveSession)
         shown = await self._live_session(client, wish.live_session_id)
-        return {"notified": 0, **self._shown(answer), "live_session": shown}
+        return self._shown(answer, notified=0, live_session=shown)
 
     async def _session_end(self, client: Client, wish: protocol.SessionEnd) -> Mapping[str, Any]:
         answer = await self._run(client, wish, EndLiveSession)
-        return {**self._shown(answer), "live_session": await self._live_session(client, wish.live_session_id)}
+        return self._shown(answer, live_session=await self._live_session(client, wish.live_session_id))
 
     async def _run(self, client: Client, wish: Durable, command: Any) -> Answer:
         async with self._database.read() as read:

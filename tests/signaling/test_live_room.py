@@ -49,6 +49,20 @@ async def test_a_repeated_wish_gets_the_same_answer_and_is_told_once(tab: Connec
     assert [line["payload"]["text"] for line in lines] == ["once", "after"]
 
 
+async def test_a_repeated_wish_costs_nothing_and_is_answered_after_the_end_too(tab: Connect, world: World) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    wish = {"live_session_id": room, "client_id": str(uuid.uuid4()), "text": "once"}
+    first = await bo.wish("chat_send", **wish)
+    for _ in range(100):  # five times what may be written at once
+        assert await bo.wish("chat_send", **wish) == first
+    assert (await bo.durable("chat_send", live_session_id=room, text="another"))["ok"]
+    await ana.durable("session_end", live_session_id=room)
+    await bo.hear("room_closed")
+    assert await bo.wish("chat_send", **wish) == first
+    new = await bo.durable("chat_send", live_session_id=room, text="too late")
+    assert new["error"]["code"] == "not_joined"
+
+
 async def test_a_hand_is_raised_given_the_floor_and_the_floor_taken_back(tab: Connect, world: World) -> None:
     room = (await world.live_session(students=["bo", "cleo"])).id
     ana, bo, cleo = await tab("ana"), await tab("bo"), await tab("cleo")
