@@ -54,7 +54,7 @@ async def test_tabs_stay_who_they_are_and_a_second_start_adds_nothing(classroom:
 @pytest.mark.parametrize(
     ("flags", "script", "words"),
     [
-        ((), "", "No camera and microphone was found"),
+        ((), "", "No camera and no microphone was found"),
         (("--use-fake-device-for-media-stream", "--deny-permission-prompts"), "", "Your browser does not allow"),
         (CAMERA, BUSY, "in use"),
     ],

@@ -17,7 +17,7 @@ from tests.journeys.browser import Tab
 from tests.journeys.classroom import Classroom
 from tests.journeys.program import ROOT
 
-AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDE, NARROW = (1280, 800), (390, 844)
 MOST_SHIFT = 0.05  # cumulative layout shift, as browsers count it
 SCREENSHOTS = Path(os.environ.get("LECTERN_SCREENSHOTS", ""))
@@ -94,7 +94,7 @@ async def look(page: Page, name: str, size: str, faults: list[str]) -> None:
     raw = RAW.search(await page.locator("body").inner_text())
     if raw:
         faults.append(f"{name} {size}: shows {raw[0]!r}")
-    await page.evaluate(AXE)
+    await page.evaluate(AXE.read_text())
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
