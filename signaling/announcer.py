@@ -134,13 +134,21 @@ class Announcer:
         self._live.broadcast_droppable(user_room(fact.user_id), "content_processing", told)
 
     def _content_ready(self, fact: events.ContentReady) -> None:
-        told = {"content_id": fact.content_id, "course_id": fact.course_id, "revision": fact.revision}
+        told = {
+            "content_id": fact.content_id,
+            "course_id": fact.course_id,
+            "stage": "ready",
+            "percent": 100,
+            "revision": fact.revision,
+        }
         self._live.broadcast(user_room(fact.user_id), "content_ready", told)
 
     def _content_failed(self, fact: events.ContentFailed) -> None:
         told = {
             "content_id": fact.content_id,
             "course_id": fact.course_id,
+            "stage": "failed",
+            "percent": 0,
             "code": fact.code,
             "revision": fact.revision,
         }

@@ -84,20 +84,20 @@ class LiveSessionTold(Wire):
 
 class ContentProcessingTold(Wire):
     content_id: int
+    course_id: int
     stage: str
     percent: int
     revision: int
 
 
-class ContentReadyTold(Wire):
-    content_id: int
-    revision: int
+class ContentReadyTold(ContentProcessingTold):
+    """`stage` is `ready`, `percent` 100."""
 
 
-class ContentFailedTold(Wire):
-    content_id: int
+class ContentFailedTold(ContentProcessingTold):
+    """`stage` is `failed`; `code` says why."""
+
     code: str
-    revision: int
 
 
 class MediaOfferTold(Wire):
