@@ -12,7 +12,7 @@ from server import events
 from server.access import Role
 from server.settings import Settings
 from signaling.asides import Aside, Asides
-from signaling.client import Client, course_room, user_room
+from signaling.client import Client, course_room, user_room, waiting_room
 from signaling.doorway import Doorway
 from signaling.media_desk import MediaDesk
 from signaling.rooms.effects import RoomClosed, RoomOpened
@@ -162,8 +162,8 @@ class Announcer:
                 self._doorway.put_out(client, live_session_id, reason)
 
     def _room_opened(self, fact: RoomOpened) -> None:
-        for client in self._doorway.audience(fact.live_session_id):
-            self._errands.spawn(self._open(client, fact.live_session_id))
+        for member in self._live.members(waiting_room(fact.live_session_id)):
+            self._errands.spawn(self._open(member.state, fact.live_session_id))
 
     async def _open(self, client: Client, live_session_id: int) -> None:
         async with self._opening:
