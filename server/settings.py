@@ -5,11 +5,13 @@ Names are the ones hosting platforms inject (PORT, DATABASE_URL, ...) and, for w
 
 from __future__ import annotations
 
+import re
 import secrets
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -74,6 +76,46 @@ class Settings(BaseSettings):
             raise ValueError(f"SECRET_KEY needs at least {SECRET_MINIMUM_CHARACTERS} characters")
         return value
 
+    @field_validator("trusted_proxies_given")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        for part in _listed(value):
+            try:
+                ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"{part} is no address or network, as in 127.0.0.1 or 10.0.0.0/8") from None
+        return value
+
+    @field_validator("allowed_origins_given")
+    @classmethod
+    def _origins_are_exact(cls, value: str) -> str:
+        for part in _listed(value):
+            # Compared letter for letter with what browsers send, so a path or a capital would never match.
+            if not _is_web_address(part) or part.rstrip("/").count("/") != 2 or part != part.lower():
+                raise ValueError(f"{part} is no origin, as in https://school.example")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_shape(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("needs a web address, as in https://school.example")
+        return value
+
+    @field_validator("database_url_given")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        if value and not re.match(r"(postgres|postgresql|postgresql\+asyncpg)://|sqlite(\+aiosqlite)?:///", value):
+            raise ValueError("needs PostgreSQL, as in postgresql://user:password@host/name, or sqlite:///file")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_shape(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("needs an address of Redis, as in redis://host:6379/0")
+        return value
+
     @cached_property
     def database_url(self) -> str:
         """The SQLAlchemy URL: SQLite in the data directory unless DATABASE_URL names PostgreSQL."""
@@ -107,12 +149,12 @@ class Settings(BaseSettings):
     @cached_property
     def allowed_origins(self) -> tuple[str, ...]:
         """Exact foreign origins that may call us; empty means same origin only."""
-        return tuple(o.strip().rstrip("/") for o in self.allowed_origins_given.split(",") if o.strip())
+        return tuple(part.rstrip("/") for part in _listed(self.allowed_origins_given))
 
     @cached_property
     def trusted_proxies(self) -> tuple[Any, ...]:
         """Networks whose Forwarded headers are believed."""
-        return tuple(ip_network(p.strip(), strict=False) for p in self.trusted_proxies_given.split(",") if p.strip())
+        return tuple(ip_network(part, strict=False) for part in _listed(self.trusted_proxies_given))
 
     @property
     def uploads_dir(self) -> Path:
@@ -129,6 +171,18 @@ class Settings(BaseSettings):
     @property
     def is_https(self) -> bool:
         return self.public_url.startswith("https://") or (not self.public_url and self.tls_cert is not None)
+
+
+def _listed(given: str) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
+def _is_web_address(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def _kept_secret(path: Path) -> str:

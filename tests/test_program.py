@@ -15,9 +15,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from pydantic import ValidationError
 
 from server.db.database import Database
 from server.demo_media import INTERVALS, make_all
+from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
 from tests.fakes import HeardFacts
@@ -194,6 +196,39 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("Settings: PORT")
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "127.0.0.1, proxy"),
+        ("LECTERN_ALLOWED_ORIGINS", "school.example"),
+        ("LECTERN_ALLOWED_ORIGINS", "https://school.example/app"),
+        ("LECTERN_ALLOWED_ORIGINS", "https://School.example"),
+        ("PUBLIC_URL", "school.example"),
+        ("DATABASE_URL", "garbage"),
+        ("DATABASE_URL", "mysql://user@host/name"),
+        ("REDIS_URL", "localhost:6379"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_named_before_anything_runs(name: str, value: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({name: value})
+    assert [error["loc"] for error in refused.value.errors()] == [(name,)]
+
+
+def test_addresses_may_be_written_the_usual_ways() -> None:
+    settings = Settings.model_validate(
+        {
+            "TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1",
+            "LECTERN_ALLOWED_ORIGINS": "https://school.example/, http://localhost:3000",
+            "PUBLIC_URL": "https://class.example/",
+            "DATABASE_URL": "postgres://user@host/name",
+        }
+    )
+    assert len(settings.trusted_proxies) == 3
+    assert settings.allowed_origins == ("https://school.example", "http://localhost:3000")
+    assert settings.database_url == "postgresql+asyncpg://user@host/name"
 
 
 def test_a_database_that_does_not_answer_is_said_in_one_line(tmp_path: Path) -> None:
