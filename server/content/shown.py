@@ -15,10 +15,7 @@ from server.content.rules import AccessLevel, Entitlement, Reaction, UploadStatu
 from server.content.schemas import ContentShown, ProgressShown
 from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
 from server.db.database import Reading
-from server.errors import PreconditionFailed
-from server.http.etags import etag_of
-
-QUOTE = '"'
+from server.http.etags import QUOTE, etag_of, require_edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +30,7 @@ class Engagement:
 
 def require_unedited(request: web.BaseRequest, row: Content) -> None:
     """Honor If-Match: only what an instructor may change counts, not somebody's like. Raises PreconditionFailed."""
-    given = request.headers.get("If-Match", "*").strip()
-    if given != "*" and _edition(row) not in [tag.strip().strip('"').partition(".")[0] for tag in given.split(",")]:
-        raise PreconditionFailed()
+    require_edition(request, _edition(row))
 
 
 async def shown(read: Reading, seen: Seen, links: Links) -> ContentShown:

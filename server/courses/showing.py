@@ -8,11 +8,8 @@ from server.content.links import Links
 from server.courses.catalog import Listed
 from server.courses.schemas import CourseShown, CourseStudied, CourseTaught, InstructorShown, ProgressShown
 from server.courses.tables import Course
-from server.errors import PreconditionFailed
-from server.http.etags import etag_of
+from server.http.etags import QUOTE, etag_of, require_edition
 from server.http.routes import Request
-
-QUOTE = '"'
 
 
 def shown(listed: Listed, links: Links) -> CourseShown:
@@ -48,11 +45,12 @@ def shown_etag(listed: Listed, links: Links) -> str:
     """The version of what is shown: the edit, then everything around it that moves by itself."""
     enrollment = listed.enrollment
     around = etag_of(
+        links.user_id,  # a browser's cache asks with one person's version for another's answer
         listed.instructor_name,
         listed.enrollment_count,
         listed.content_count,
         listed.role,
-        enrollment.revision if enrollment else 0,
+        (enrollment.revision, enrollment.tier) if enrollment else 0,
         listed.live_session,
         links.expires_at if listed.course.thumbnail_url else None,
     )
@@ -61,12 +59,7 @@ def shown_etag(listed: Listed, links: Links) -> str:
 
 def require_unedited(request: Request, course: Course) -> None:
     """Honor If-Match against edits alone: somebody's enrolling meanwhile is no conflict. Raises PreconditionFailed."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return
-    tags = (tag.strip().strip(QUOTE).partition(".")[0] for tag in given.split(","))
-    if edit_tag(course) not in tags:
-        raise PreconditionFailed()
+    require_edition(request, edit_tag(course))
 
 
 def _common(listed: Listed, links: Links) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from server.access import Actor, require_admin, require_expert
 from server.errors import Invalid, LecternError, Malformed, Missing, Unauthenticated
 from server.http import idempotency
+from server.http.etags import is_known
 from server.http.keys import ACTOR, AUTHENTICATE
 from server.http.paging import Paged, link_header
 from server.wire import MAXIMUM_ID, invalid_from
@@ -255,6 +256,6 @@ def _shown(request: Request, result: Any, adapter: TypeAdapter[Any] | None, stat
         headers["ETag"] = etag
         headers["Cache-Control"] = "private, no-cache"
         headers["Vary"] = "Authorization"  # several people may share a browser, and its cache
-        if etag in [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]:
+        if is_known(request, etag):
             return web.Response(status=304, headers=headers)
     return web.Response(status=status, body=adapter.dump_json(result), content_type="application/json", headers=headers)

@@ -10,7 +10,7 @@ from server.access import Action, Role
 from server.courses.doors import course_door
 from server.db.database import Reading
 from server.errors import Missing, NotAllowed
-from server.http.etags import etag_of, require_match
+from server.http.etags import QUOTE, etag_of, require_edition
 from server.http.keys import ACTOR, DATABASE, PRESENCE, ROOMS, SETTINGS
 from server.http.paging import Paged, cut, page_of
 from server.http.routes import Request, Routes, Who, path_id
@@ -60,7 +60,16 @@ async def _one(request: Request, live_session_id: int) -> LiveSessionShown:
         if row is None:
             raise Missing()
         shown = (await _shown(request, read, [row]))[0]
-    return shown.tagged(etag_of(row.id, row.updated_at, row.status))
+    return shown.tagged(f'"{_edition(row)}.{etag_of(shown.model_dump_json()).strip(QUOTE)}"')
+
+
+def _edition(row: LiveSession) -> str:
+    return etag_of(row.id, row.updated_at, row.status).strip(QUOTE)
+
+
+def _require_unedited(request: Request, row: LiveSession) -> None:
+    """Honor If-Match against edits alone: somebody's coming in meanwhile is no conflict. Raises PreconditionFailed."""
+    require_edition(request, _edition(row))
 
 
 @route.post(
@@ -119,7 +128,7 @@ async def change(request: Request, wanted: LiveSessionChange) -> LiveSessionShow
     live_session_id = path_id(request, "live_session_id")
     async with request.app[DATABASE].work() as work:
         row, _ = await service.access(work, request[ACTOR], live_session_id, Action.LIVE_SESSION_EDIT)
-        require_match(request, etag_of(row.id, row.updated_at, row.status))
+        _require_unedited(request, row)
         await service.change(work, request[ACTOR], live_session_id, wanted)
     return await _one(request, live_session_id)
 
@@ -134,6 +143,8 @@ async def cancel(request: Request) -> LiveSessionShown:
     """Cancel a class that has not begun."""
     live_session_id = path_id(request, "live_session_id")
     async with request.app[DATABASE].work() as work:
+        row, _ = await service.access(work, request[ACTOR], live_session_id, Action.LIVE_SESSION_EDIT)
+        _require_unedited(request, row)
         await service.cancel(work, request[ACTOR], live_session_id, request.app[ROOMS])
     return await _one(request, live_session_id)
 

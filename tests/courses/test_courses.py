@@ -161,6 +161,17 @@ async def test_a_lost_update_is_refused_and_an_enrollment_meanwhile_is_no_update
     assert (await ana.patch(path, {"title": "Two"}, headers={"If-Match": "*"})).status == 200
 
 
+async def test_one_persons_version_of_a_course_is_not_anothers(api: People, world: World) -> None:
+    course = await world.course("ana", ["bo", "cleo"])
+    path = f"/courses/{course.id}"
+    tag = (await api("bo").get(path)).headers["ETag"]
+    assert (await api("bo").get(path, headers={"If-None-Match": tag})).status == 304
+    assert (await api("cleo").get(path, headers={"If-None-Match": tag})).status == 200
+    unread = await api("ana").get(path)
+    changed = await api("ana").patch(path, headers={"If-None-Match": unread.headers["ETag"]})
+    assert (changed.status, changed.json["id"]) == (200, course.id)
+
+
 async def test_ten_changes_at_once_are_all_made(api: People, world: World) -> None:
     course = await world.course("ana")
     answers = await asyncio.gather(

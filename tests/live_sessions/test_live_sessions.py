@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from server.live_sessions.rules import Stay, merged, total_seconds
-from server.live_sessions.tables import LiveSession, LiveSessionEvent, LiveSessionRemoval
+from server.live_sessions.tables import LiveSession, LiveSessionEvent, LiveSessionRemoval, Participation
 from server.notifications.tables import Notification
 from server.wire import rfc3339
 from tests.api import Api
@@ -188,6 +188,21 @@ async def test_a_change_is_refused_when_it_was_made_on_an_older_version(api: Peo
     assert (await api("ana").get(path, headers={"If-None-Match": tag})).status == 304
     assert (await api("ana").patch(path, {"title": "New"}, headers=match)).status == 200
     assert (await api("ana").patch(path, {"title": "Newer"}, headers=match)).status == 412
+    assert (await api("ana").delete(path, headers=match)).status == 412
+    assert (await api("ana").delete(path)).status == 200
+
+
+async def test_a_version_is_one_persons_and_changes_with_whoever_comes_in(api: People, world: World) -> None:
+    course = await world.course("ana", ["bo", "cleo"])
+    room = await world.live_session(course=course)
+    path = f"/live-sessions/{room.id}"
+    tag = (await api("ana").get(path)).headers["ETag"]
+    assert (await api("ana").get(path, headers={"If-None-Match": f"W/{tag}"})).status == 304
+    assert (await api("bo").get(path, headers={"If-None-Match": tag})).json["my_role"] == "student"
+    async with world.database.work("bo comes in") as work:
+        work.add(Participation(live_session_id=room.id, user_id=world.id_of("bo"), role="student", joined_at=work.now))
+    assert (await api("ana").get(path, headers={"If-None-Match": tag})).json["participant_count"] == 1
+    assert (await api("ana").patch(path, {"title": "New"}, headers={"If-Match": tag})).status == 200
 
 
 async def test_a_repeated_key_creates_one_class(api: People, world: World) -> None:
