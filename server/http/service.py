@@ -103,7 +103,8 @@ def _may_read_metrics(request: Request) -> bool:
     settings = request.app[SETTINGS]
     if settings.metrics_token:
         given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), settings.metrics_token.encode())
+        # Bytes that are no UTF-8 arrive as lone surrogates, which do not encode.
+        return hmac.compare_digest(given.encode(errors="replace"), settings.metrics_token.encode())
     if settings.trusted_proxies or any(h.lower().startswith(("forwarded", "x-forwarded-")) for h in request.headers):
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,10 @@ async def test_metrics_are_for_loopback_or_the_holder_of_the_token(
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/metrics")).status == 403
         assert (await client.get("/metrics", headers={"Authorization": "Bearer the-token"})).status == 200
+        reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 403 Forbidden\r\n"
+        writer.close()
 
 
 async def test_unknown_addresses_and_methods_are_problems(api: People, world: World) -> None:
