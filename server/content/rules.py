@@ -102,8 +102,8 @@ def clean_file_name(given: str | None) -> str:
     kept = kept.strip().lstrip(".")
     if len(kept) > LONGEST_FILE_NAME:
         stem, dot, extension = kept.rpartition(".")
-        kept = stem[: LONGEST_FILE_NAME - len(extension) - 1] + dot + extension if len(extension) <= 10 else ""
-        kept = kept or name[:LONGEST_FILE_NAME]
+        shortened = stem[: LONGEST_FILE_NAME - len(extension) - 1] + dot + extension
+        kept = shortened if dot and len(extension) <= 10 else kept[:LONGEST_FILE_NAME]
     return kept or "file"
 
 
