@@ -17,6 +17,7 @@ from server.db.database import Reading
 from server.live_sessions.rules import Stay, merged, total_seconds
 from server.live_sessions.schemas import AttendanceShown, IntervalShown, PersonShown
 from server.live_sessions.tables import LiveSession, LiveSessionGuest, Participation
+from server.wire import rfc3339
 
 LARGEST_ROSTER = 5_000  # people in one answer; a larger course shows the first ones by name
 
@@ -100,6 +101,6 @@ def as_csv(lines: Sequence[AttendanceShown]) -> str:
         if not line.intervals:
             writer.writerow([safe, "", "", 0])
         for stay in line.intervals:
-            left = stay.left_at.isoformat() if stay.left_at else ""
-            writer.writerow([safe, stay.joined_at.isoformat(), left, line.total_seconds])
+            left = rfc3339(stay.left_at) if stay.left_at else ""
+            writer.writerow([safe, rfc3339(stay.joined_at), left, line.total_seconds])
     return out.getvalue()

@@ -192,6 +192,24 @@ async def test_a_change_is_refused_when_it_was_made_on_an_older_version(api: Peo
     assert (await api("ana").delete(path)).status == 200
 
 
+async def test_attendance_as_a_table_tells_times_as_everywhere_and_runs_no_formula(api: People, world: World) -> None:
+    course = await world.course("ana", ["bo", "cleo"])
+    room = await world.live_session(course=course)
+    await api("bo").patch("/auth/me", {"name": "=1+1"})
+    async with world.database.work("bo was here") as work:
+        stay = {"live_session_id": room.id, "user_id": world.id_of("bo"), "role": "student"}
+        work.add(Participation(**stay, joined_at=work.now, left_at=work.now + timedelta(seconds=90)))
+        joined_at, left_at = rfc3339(work.now), rfc3339(work.now + timedelta(seconds=90))
+    answer = await api("ana").get(f"/live-sessions/{room.id}/attendance?format=csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    lines = answer.raw.decode().splitlines()
+    assert lines[0] == "name,joined_at,left_at,total_seconds"
+    assert f"'=1+1,{joined_at},{left_at},90.0" in lines
+    assert "Cleo Marchetti,,,0" in lines
+    assert (await api("bo").get("/live-sessions/mine?status=")).status == 200
+    assert (await api("bo").get("/notifications?unread=")).status == 200
+
+
 async def test_a_version_is_one_persons_and_changes_with_whoever_comes_in(api: People, world: World) -> None:
     course = await world.course("ana", ["bo", "cleo"])
     room = await world.live_session(course=course)
