@@ -45,7 +45,7 @@ async def published(read: Reading, actor: Actor, asked: CoursesAsked, page: Page
         columns = (Course.title, Course.description, Course.category, User.name)
         statement = statement.where(or_(*(column.icontains(asked.query, autoescape=True) for column in columns)))
     if asked.category:
-        statement = statement.where(func.lower(Course.category) == asked.category.lower())
+        statement = statement.where(func.lower(Course.category) == func.lower(asked.category))
     if page.after is not None:
         statement = statement.where(Course.id < page.after)
     return await _with_live(read, actor, statement.limit((page.limit or 0) + 1))

@@ -36,7 +36,7 @@ class Paged(Generic[T]):
 def page_of(request: web.BaseRequest, default: int | None = DEFAULT_LIMIT) -> Page:
     """Read `limit` and `cursor`. Raises Invalid; a limit over 200 is brought down to 200."""
     limit, after = default, None
-    if (given := request.query.get("limit")) is not None:
+    if given := request.query.get("limit"):
         if not given.isascii() or not given.isdigit() or len(given) > 9 or int(given) < 1:
             raise Invalid(errors=[{"pointer": "/limit", "detail": "needs a whole number from 1 to 200"}])
         limit = min(int(given), LARGEST_LIMIT)

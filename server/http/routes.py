@@ -195,7 +195,8 @@ def _served(route: Route) -> Callable[[Request], Awaitable[web.StreamResponse]]:
     async def work(request: Request) -> web.StreamResponse:
         given: list[Any] = []
         if route.query is not None:
-            given.append(_validated(route.query, dict(request.query)))
+            # A form sends the fields nobody filled in, too.
+            given.append(_validated(route.query, {name: value for name, value in request.query.items() if value}))
         if route.body is not None:
             given.append(_validated(route.body, await read_json(request)))
         return _shown(request, await route.handler(request, *given), adapter, route.status)
