@@ -6,6 +6,7 @@ joins the audience in the same breath, so live events begin exactly behind the a
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ from signaling.rooms.writer import Writer
 from signaling.transport import LiveServer
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
+RETAKEN_AT_ONCE = 200  # seats taken again together; they share transactions
 MOST_MISSED = 5_000  # beyond it a snapshot is quicker
 WHO_IS = {  # what a wish's `who` means for a role; the floor comes and goes, and is in the room's state
     Role.INSTRUCTOR: ("member", "instructor", "who has the floor"),
@@ -132,6 +134,21 @@ class Doorway:
             # The process's lease accounts for it later: at worst the seat is held until this process ends.
             log.warning("seat not vacated", live_session_id=live_session_id, reason=error.code)
 
+    async def retake(self) -> None:
+        """The seats of everyone here were given up for dead while this process could not say that it lives."""
+        clients: list[Client] = [connection.state for connection in self._live.connections()]
+        taken = [(client, number, place) for client in clients for number, place in client.places.items()]
+        for start in range(0, len(taken), RETAKEN_AT_ONCE):
+            await asyncio.gather(*(self._retake(*one) for one in taken[start : start + RETAKEN_AT_ONCE]))
+
+    async def _retake(self, client: Client, live_session_id: int, place: Place) -> None:
+        if place.phase is Phase.WAITING or client.places.get(live_session_id) is not place:
+            return
+        try:
+            await self._writer.act(live_session_id, _entering(client, place.role))
+        except LecternError as error:
+            log.warning("seat not taken again", live_session_id=live_session_id, reason=error.code)
+
     def put_out(self, client: Client, live_session_id: int, reason: str) -> None:
         """Out of the room, by another's will: told why, and nothing of the room after it."""
         if self._displace(client, live_session_id) is not None:
@@ -174,9 +191,7 @@ class Doorway:
         may_have_seat = True  # also when the end of its commit was not seen
         try:
             try:
-                answer = await self._writer.act(
-                    row.id, Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
-                )
+                answer = await self._writer.act(row.id, _entering(client, role))
             except LecternError as error:
                 may_have_seat = isinstance(error, Away)
                 raise
@@ -282,6 +297,11 @@ class Doorway:
             }
             for m in members
         ]
+
+
+def _entering(client: Client, role: Role) -> Enter:
+    actor = client.actor
+    return Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
 
 
 def _bounded(events: Sequence[TimelineEvent]) -> list[dict[str, Any]]:

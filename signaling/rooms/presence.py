@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -68,6 +68,10 @@ async def end_leases(work: Work, *, everyone: bool) -> None:
         await work.execute(update(ProcessLease).where(ProcessLease.id == lease_id).values(ended_at=renewed_at))
 
 
+async def _nothing() -> None:
+    """Nobody is connected yet."""
+
+
 class Presence:
     """Implements server.ports.Presence for this process, and tells rosters what changed."""
 
@@ -81,6 +85,7 @@ class Presence:
         self._dirty_rooms: dict[int, set[int]] = defaultdict(set)
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.Task[None] | None = None
+        self.retake: Callable[[], Awaitable[None]] = _nothing  # the seats of everyone connected; set by the gateway
 
     async def start(self) -> None:
         self.lease_id = await take_lease(self._database)
@@ -107,13 +112,22 @@ class Presence:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                async with self._database.work("renew lease") as work:
-                    mine = ProcessLease.id == self.lease_id
-                    await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now))
-                    if not self._database.is_sqlite:
-                        await end_leases(work, everyone=False)
+                await self.renew()
             except LecternError:
                 log.warning("lease not renewed", lease_id=self.lease_id)
+
+    async def renew(self) -> None:
+        """Once more; a lease that others ended meanwhile, because it was late, is taken again with all its seats."""
+        async with self._database.work("renew lease") as work:
+            row = await work.get(ProcessLease, self.lease_id, for_update=True)
+            was_ended = row is not None and row.ended_at is not None
+            mine = ProcessLease.id == self.lease_id
+            await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now, ended_at=None))
+            if not self._database.is_sqlite:
+                await end_leases(work, everyone=False)
+        if was_ended:
+            log.warning("lease was late", lease_id=self.lease_id)
+            await self.retake()
 
     async def online(self, user_ids: Collection[int]) -> set[int]:
         return {user_id for user_id in user_ids if self._tabs[user_id] > 0}

@@ -9,7 +9,8 @@ from aiohttp import web
 from sqlalchemy import select, update
 
 from server.app import GATEWAY
-from server.live_sessions.tables import LiveSession, Participation
+from server.live_sessions.tables import LiveSession, Participation, ProcessLease, RoomConnection
+from signaling.rooms.presence import end_leases
 from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class
@@ -139,6 +140,22 @@ async def test_a_seat_is_given_up_after_its_time_and_only_if_nobody_came_back(
     assert (await ana.hear_event("participant_left"))["payload"]["user_id"] == who
     async with world.database.read() as read:
         assert await read.scalar(select(Participation.left_at).filter_by(user_id=who)) == gone_at
+
+
+async def test_a_process_thought_dead_takes_its_seats_again(app: web.Application, tab: Connect, world: World) -> None:
+    """Its database was away for longer than its lease lasts, and another process cleared up behind it."""
+    _, (ana, _) = await a_class(tab, world, "ana", "bo")
+    async with world.database.work("another process") as work:
+        await end_leases(work, everyone=True)
+    held = select(Participation.user_id).where(Participation.left_at.is_(None), Participation.last_seen_at.is_not(None))
+    async with world.database.read() as read:
+        assert len(list(await read.scalars(held))) == 2
+    await app[GATEWAY].presence.renew()
+    async with world.database.read() as read:
+        assert not list(await read.scalars(held))
+        assert len(list(await read.scalars(select(RoomConnection)))) == 2
+        assert await read.scalar(select(ProcessLease.ended_at)) is None
+    assert not [e for e in ana.events if e["type"] == "participant_left"]
 
 
 async def test_a_class_cancelled_by_another_process_does_not_begin(
