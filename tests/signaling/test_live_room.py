@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import pytest
 from aiohttp import web
 from sqlalchemy import select, update
 
@@ -62,6 +63,20 @@ async def test_a_repeated_wish_costs_nothing_and_is_answered_after_the_end_too(t
     assert await bo.wish("chat_send", **wish) == first
     new = await bo.durable("chat_send", live_session_id=room, text="too late")
     assert new["error"]["code"] == "not_joined"
+
+
+async def test_a_room_that_stays_locked_refuses_what_may_be_sent_again(tab: Connect, world: World) -> None:
+    if world.database.is_sqlite:
+        pytest.skip("SQLite's one writer waits in line")
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    wish = {"live_session_id": room, "client_id": str(uuid.uuid4()), "text": "once"}
+    async with world.database.work("stuck elsewhere") as work:
+        await work.get(LiveSession, room, for_update=True)
+        refused = await bo.wish("chat_send", **wish)
+        assert refused["error"]["code"] == "database_away"
+    assert (await bo.wish("chat_send", **wish))["ok"]
+    await ana.hear_event("chat_posted")
+    assert len([e for e in ana.events if e["type"] == "chat_posted"]) == 1
 
 
 async def test_a_hand_is_raised_given_the_floor_and_the_floor_taken_back(tab: Connect, world: World) -> None:
