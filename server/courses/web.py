@@ -28,7 +28,7 @@ from server.errors import (
     TypeNotAllowed,
 )
 from server.http.keys import ACTOR, DATABASE, ROOMS
-from server.http.paging import Paged, cut, page_of
+from server.http.paging import Paged, cut, page_of, part
 from server.http.routes import Request, Routes, Who, path_id
 
 route = Routes("courses")
@@ -51,20 +51,22 @@ async def create(request: Request, wanted: NewCourse) -> CourseShown:
     return await _shown(request, course.id)
 
 
-@route.get("/courses/instructor/my-courses", who=Who.EXPERT, answers=list[CourseTaught])
-async def taught(request: Request) -> list[CourseTaught]:
+@route.get("/courses/instructor/my-courses", who=Who.EXPERT, answers=list[CourseTaught], paged=True)
+async def taught(request: Request) -> Paged[CourseTaught]:
     """The caller's own courses, archived ones too, newest activity first."""
-    links = links_of(request)
+    page, links = page_of(request, default=None), links_of(request)
     async with request.app[DATABASE].read() as read:
-        return [showing.taught(row, links) for row in await catalog.taught(read, request[ACTOR])]
+        courses = [showing.taught(row, links) for row in await catalog.taught(read, request[ACTOR])]
+    return part(courses, page, lambda course: course.id)
 
 
-@route.get("/courses/student/my-courses", answers=list[CourseStudied])
-async def studied(request: Request) -> list[CourseStudied]:
+@route.get("/courses/student/my-courses", answers=list[CourseStudied], paged=True)
+async def studied(request: Request) -> Paged[CourseStudied]:
     """Courses the caller is enrolled in, with progress and what is live now."""
-    links = links_of(request)
+    page, links = page_of(request, default=None), links_of(request)
     async with request.app[DATABASE].read() as read:
-        return [showing.studied(row, links) for row in await catalog.studied(read, request[ACTOR])]
+        courses = [showing.studied(row, links) for row in await catalog.studied(read, request[ACTOR])]
+    return part(courses, page, lambda course: course.id)
 
 
 @route.get("/courses/{course_id}", door=course_door(Action.COURSE_VIEW), answers=CourseShown)

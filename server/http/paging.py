@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -44,9 +44,9 @@ def page_of(request: web.BaseRequest, default: int | None = DEFAULT_LIMIT) -> Pa
         try:
             after = int(base64.urlsafe_b64decode(cursor.encode() + b"==").decode())
         except (ValueError, binascii.Error, UnicodeError) as error:
-            raise Invalid(errors=[{"pointer": "/cursor", "detail": "is not one of ours; start without it"}]) from error
+            raise _not_ours() from error
         if not -(2**63) < after < 2**63:
-            raise Invalid(errors=[{"pointer": "/cursor", "detail": "is not one of ours; start without it"}])
+            raise _not_ours()
     return Page(limit, after)
 
 
@@ -57,7 +57,22 @@ def cut(rows: Sequence[T], page: Page) -> tuple[Sequence[T], bool]:
     return rows[: page.limit], True
 
 
+def part(items: Sequence[T], page: Page, key: Callable[[T], int]) -> Paged[T]:
+    """The page of a list that was read whole, in whatever order. Raises Invalid for a cursor whose row is gone."""
+    if page.after is not None:
+        place = next((place for place, item in enumerate(items) if key(item) == page.after), None)
+        if place is None:
+            raise _not_ours()
+        items = items[place + 1 :]
+    rows, has_more = cut(items, page)
+    return Paged(rows, key(rows[-1]) if has_more else None)
+
+
 def link_header(request: web.BaseRequest, next_after: int) -> str:
     """The `next` link for this request."""
     cursor = base64.urlsafe_b64encode(str(next_after).encode()).decode().rstrip("=")
     return f'<{request.rel_url.update_query(cursor=cursor)}>; rel="next"'
+
+
+def _not_ours() -> Invalid:
+    return Invalid(errors=[{"pointer": "/cursor", "detail": "is not one of ours; start without it"}])

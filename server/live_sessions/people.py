@@ -39,10 +39,9 @@ async def roster(read: Reading, row: LiveSession) -> list[Member]:
     else:
         members = select(LiveSessionGuest.user_id).where(LiveSessionGuest.live_session_id == row.id)
     query = select(User.id, User.name, User.avatar_url).where(or_(User.id == row.host_id, User.id.in_(members)))
-    found = await read.execute(query.order_by(User.name, User.id).limit(LARGEST_ROSTER))
+    found = await read.execute(query.order_by(User.id != row.host_id, User.name, User.id).limit(LARGEST_ROSTER))
     other = "student" if row.course_id is not None else "guest"
-    people = [Member(i, n, a, "instructor" if i == row.host_id else other) for i, n, a in found]
-    return sorted(people, key=lambda p: p.role != "instructor")
+    return [Member(i, n, a, "instructor" if i == row.host_id else other) for i, n, a in found]
 
 
 async def present(read: Reading, live_session_id: int) -> dict[int, datetime]:

@@ -14,7 +14,6 @@ from server.courses.tables import Course, Enrollment
 from server.db.database import Reading, Work
 from server.errors import Conflict, Missing, NotCourseInstructor
 from server.events import LiveSessionChanged
-from server.http.paging import Page
 from server.live_sessions import rules
 from server.live_sessions.commands import CancelLiveSession, StartLiveSession
 from server.live_sessions.schemas import LiveSessionChange, LiveSessionShown, NewLiveSession
@@ -184,15 +183,10 @@ async def _own_course(work: Work, actor: Actor, course_id: int) -> Course:
     return course
 
 
-async def for_course(read: Reading, course_id: int, page: Page) -> Sequence[LiveSession]:
-    """A course's sessions, live first, then the newest; one more than the page holds."""
-    query = select(LiveSession).where(LiveSession.course_id == course_id).order_by(LiveSession.id.desc())
-    if page.after is not None:
-        query = query.where(LiveSession.id < page.after)
-    if page.limit is not None:
-        query = query.limit(page.limit + 1)
-    rows = list(await read.scalars(query))
-    return rows if page.limit is not None else sorted(rows, key=lambda r: r.status != rules.LIVE)
+async def for_course(read: Reading, course_id: int) -> Sequence[LiveSession]:
+    """A course's sessions, live first, then the newest."""
+    query = select(LiveSession).where(LiveSession.course_id == course_id)
+    return list(await read.scalars(query.order_by(LiveSession.status != rules.LIVE, LiveSession.id.desc())))
 
 
 async def mine(read: Reading, user_id: int, status: str | None) -> Sequence[tuple[LiveSession, Role]]:
@@ -206,7 +200,7 @@ async def mine(read: Reading, user_id: int, status: str | None) -> Sequence[tupl
     if status is not None:
         query = query.where(LiveSession.status == status)
     order = case((LiveSession.status == rules.LIVE, 0), (LiveSession.status == rules.SCHEDULED, 1), else_=2)
-    rows = (await read.execute(query.order_by(order, LiveSession.id.desc()).limit(200))).all()
+    rows = (await read.execute(query.order_by(order, LiveSession.id.desc()))).all()
     return [
         (row, Role.INSTRUCTOR if row.host_id == user_id else Role.GUEST if guest else Role.STUDENT)
         for row, guest in rows

@@ -12,7 +12,7 @@ from server.db.database import Reading
 from server.errors import Missing, NotAllowed
 from server.http.etags import QUOTE, etag_of, require_edition
 from server.http.keys import ACTOR, DATABASE, PRESENCE, ROOMS, SETTINGS
-from server.http.paging import Paged, cut, page_of
+from server.http.paging import LARGEST_LIMIT, Paged, cut, page_of, part
 from server.http.routes import Request, Routes, Who, path_id
 from server.live_sessions import people, rules, service
 from server.live_sessions.commands import EndLiveSession, StartLiveSession
@@ -87,13 +87,15 @@ async def create(request: Request, wanted: NewLiveSession) -> LiveSessionStarted
     return LiveSessionStarted(**(await _one(request, row.id)).model_dump(), notified=notified)
 
 
-@route.get("/live-sessions/mine", query=MineAsked, answers=list[LiveSessionShown])
-async def mine(request: Request, asked: MineAsked) -> list[LiveSessionShown]:
+@route.get("/live-sessions/mine", query=MineAsked, answers=list[LiveSessionShown], paged=True)
+async def mine(request: Request, asked: MineAsked) -> Paged[LiveSessionShown]:
     """Classes the caller teaches or studies in, live first."""
+    page = page_of(request, default=LARGEST_LIMIT)
     async with request.app[DATABASE].read() as read:
-        found = await service.mine(read, request[ACTOR].id, asked.status)
-        base = request.app[SETTINGS].base_url
-        return await service.shown_many(read, [r for r, _ in found], {r.id: role for r, role in found}, base_url=base)
+        found = part(await service.mine(read, request[ACTOR].id, asked.status), page, lambda one: one[0].id)
+        rows, roles = [row for row, _ in found.items], {row.id: role for row, role in found.items}
+        shown = await service.shown_many(read, rows, roles, base_url=request.app[SETTINGS].base_url)
+    return Paged(shown, found.next_after)
 
 
 @route.get(
@@ -106,8 +108,8 @@ async def of_course(request: Request) -> Paged[LiveSessionShown]:
     """The course's classes."""
     page = page_of(request, default=None)
     async with request.app[DATABASE].read() as read:
-        rows, more = cut(await service.for_course(read, path_id(request, "course_id"), page), page)
-        return Paged(await _shown(request, read, rows), rows[-1].id if more else None)
+        found = part(await service.for_course(read, path_id(request, "course_id")), page, lambda row: row.id)
+        return Paged(await _shown(request, read, found.items), found.next_after)
 
 
 @route.get("/live-sessions/{live_session_id}", answers=LiveSessionShown, door=door(Action.LIVE_SESSION_VIEW))
@@ -183,17 +185,20 @@ async def end(request: Request) -> LiveSessionShown:
     "/live-sessions/{live_session_id}/participants",
     answers=list[ParticipantShown],
     door=door(Action.LIVE_SESSION_VIEW),
+    paged=True,
 )
-async def participants(request: Request) -> list[ParticipantShown]:
+async def participants(request: Request) -> Paged[ParticipantShown]:
     """The roster, with who is in now."""
+    page = page_of(request, default=None)
     async with request.app[DATABASE].read() as read:
         row, _ = await service.access(
             read, request[ACTOR], path_id(request, "live_session_id"), Action.LIVE_SESSION_VIEW
         )
         members = await people.roster(read, row)
         inside = await people.present(read, row.id)
-    online = await request.app[PRESENCE].online({m.user_id for m in members})
-    return [
+    found = part(members, page, lambda member: member.user_id)
+    online = await request.app[PRESENCE].online({m.user_id for m in found.items})
+    shown = [
         ParticipantShown(
             user=PersonShown(id=m.user_id, name=m.name, avatar_url=m.avatar_url),
             role=m.role,
@@ -201,8 +206,9 @@ async def participants(request: Request) -> list[ParticipantShown]:
             in_room=m.user_id in inside,
             joined_at=inside.get(m.user_id),
         )
-        for m in members
+        for m in found.items
     ]
+    return Paged(shown, found.next_after)
 
 
 @route.get(
@@ -210,14 +216,16 @@ async def participants(request: Request) -> list[ParticipantShown]:
     query=AttendanceAsked,
     answers=list[AttendanceShown],
     door=door(Action.ATTENDANCE_VIEW),
+    paged=True,
 )
-async def attendance(request: Request, asked: AttendanceAsked) -> list[AttendanceShown] | web.Response:
-    """Who attended when; `?format=csv` for a spreadsheet."""
+async def attendance(request: Request, asked: AttendanceAsked) -> Paged[AttendanceShown] | web.Response:
+    """Who attended when; `?format=csv` for a spreadsheet, always whole."""
+    page = page_of(request, default=None)
     async with request.app[DATABASE].read() as read:
         row, _ = await service.access(read, request[ACTOR], path_id(request, "live_session_id"), Action.ATTENDANCE_VIEW)
         lines = await people.attendance(read, row)
     if asked.format == "json":
-        return lines
+        return part(lines, page, lambda line: line.user.id)
     headers = {hdrs.CONTENT_DISPOSITION: f'attachment; filename="attendance-{row.id}.csv"'}
     return web.Response(text=people.as_csv(lines), content_type="text/csv", charset="utf-8", headers=headers)
 

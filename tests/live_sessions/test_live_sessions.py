@@ -210,6 +210,38 @@ async def test_attendance_as_a_table_tells_times_as_everywhere_and_runs_no_formu
     assert (await api("bo").get("/notifications?unread=")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("who", "path"),
+    [
+        ("ana", "/live-sessions/{room}/participants"),
+        ("ana", "/live-sessions/{room}/attendance"),
+        ("bo", "/live-sessions/mine"),
+        ("ana", "/courses/instructor/my-courses"),
+        ("bo", "/courses/student/my-courses"),
+        ("ana", "/courses/{course}/sessions"),
+    ],
+)
+async def test_every_list_comes_in_pages_when_asked_and_whole_otherwise(
+    api: People, world: World, who: str, path: str
+) -> None:
+    course = await world.course("ana", ["bo", "cleo", "eve"])
+    room = await world.live_session(course=course)
+    for _ in range(2):
+        await world.live_session(course=course, status="scheduled")
+        await world.course("ana", ["bo"])
+    path = path.format(room=room.id, course=course.id)
+    whole, pages = await api(who).get(path), 0
+    assert "Link" not in whole.headers and len(whole.json) >= 3
+    seen: list[Any] = []
+    link = f"{path}?limit=1"
+    while link:
+        page = await api(who).get(link)
+        seen, pages = [*seen, *page.json], pages + 1
+        link = page.headers["Link"].partition(">")[0].strip("<") if "Link" in page.headers else ""
+    assert (seen, pages) == (whole.json, len(whole.json))
+    assert (await api(who).get(f"{path}?limit=0")).status == 400
+
+
 async def test_a_version_is_one_persons_and_changes_with_whoever_comes_in(api: People, world: World) -> None:
     course = await world.course("ana", ["bo", "cleo"])
     room = await world.live_session(course=course)
