@@ -1,8 +1,9 @@
 #!/bin/sh
-# All tests: many at once where that is safe, then browsers and other large things one at a time, then the pages' own.
+# All tests: many at once where that is safe, single pages in browsers too; then whole classes and what measures time, one
+# at a time; then the pages' own.
 #
 # They use real programs. On Debian as root the missing ones are installed; elsewhere what needs them is skipped and
-# named. With CI set nothing may be missing. All three parts run even when an earlier one fails.
+# named. With CI set nothing may be missing. All parts run even when an earlier one fails.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/node_path.sh
@@ -39,6 +40,7 @@ part() {
 }
 
 part "side by side" .venv/bin/python -m pytest -q -n "${LECTERN_TEST_PROCESSES:-2}" -m "not browser and not serial and not prove" "$@"
-part "one at a time" .venv/bin/python -m pytest -q -m "(browser or serial) and not prove" "$@"
+part "browsers" .venv/bin/python -m pytest -q -n "${LECTERN_TEST_PROCESSES:-2}" -m "browser and not (journey or serial or prove)" "$@"
+part "one at a time" .venv/bin/python -m pytest -q -m "(journey or serial) and not prove" "$@"
 part "pages" node --test tests/static/*.test.mjs
 [ -z "$failed" ] || { echo "Failed: ${failed#, }" >&2; exit 1; }
