@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench._ticker import tick
 from signaling.media.client import MediaClient
 from tests.signaling.media.conftest import Told, start_worker
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
@@ -35,24 +36,12 @@ ROOT = Path(__file__).parents[1]
 ROOM, INSTRUCTOR, READER = 1, 1, 2
 VIDEO_BYTES, AUDIO_BYTES = 1100, 120
 BURST_SECONDS, VIDEO_PER_BURST = 0.02, 5  # with one packet of audio: 300 packets a second
-TICK_SECONDS = 0.005
 TARGET = 1.8  # times the plain loop, on a machine with nothing else to do
 
 
 def cpu_seconds(pid: int) -> float:
     """Time the process has run on a core so far."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-
-
-async def tick(late: list[float]) -> None:
-    """A bare ticker: how late timers are here."""
-    loop = asyncio.get_running_loop()
-    due = loop.time()
-    while True:
-        due += TICK_SECONDS
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        late.append(loop.time() - due)
-        due = max(due, loop.time() - TICK_SECONDS)
 
 
 async def pace(seconds: float, burst: object) -> int:
