@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from server.access import Role
@@ -22,7 +22,7 @@ from server.db.database import Database
 from server.errors import Away, Conflict, LecternError, Missing
 from server.live_sessions import people
 from server.live_sessions import service as live_sessions
-from server.live_sessions.tables import LiveSession, LiveSessionGuest
+from server.live_sessions.tables import LiveSession, LiveSessionGuest, RoomConnection
 from server.settings import Settings
 from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
 from signaling.protocol import WISHES, After
@@ -74,6 +74,7 @@ class Doorway:
         self._settings, self._database, self._live = settings, database, live
         self._timeline, self._registry = timeline, timeline.registry
         self._writer, self._presence, self._guess = writer, presence, guess
+        self._lost: set[tuple[int, int, str]] = set()  # see sweep()
 
     async def join(
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
@@ -131,7 +132,6 @@ class Doorway:
         try:
             await self._writer.act(live_session_id, Vacate(client.actor.id, client.connection.id))
         except LecternError as error:
-            # The process's lease accounts for it later: at worst the seat is held until this process ends.
             log.warning("seat not vacated", live_session_id=live_session_id, reason=error.code)
 
     async def retake(self) -> None:
@@ -140,6 +140,20 @@ class Doorway:
         taken = [(client, number, place) for client in clients for number, place in client.places.items()]
         for start in range(0, len(taken), RETAKEN_AT_ONCE):
             await asyncio.gather(*(self._retake(*one) for one in taken[start : start + RETAKEN_AT_ONCE]))
+
+    async def sweep(self) -> None:
+        """Connections written down as inside that are not: their going could not be written when they went.
+
+        Only those found twice; between two looks whatever was under way has been written.
+        """
+        mine = select(RoomConnection.live_session_id, RoomConnection.user_id, RoomConnection.connection_id)
+        async with self._database.read() as read:
+            written = (await read.execute(mine.filter_by(lease_id=self._timeline.lease_id))).all()
+        inside = {(number, c.id) for c in self._live.connections() for number in c.state.places}
+        lost = {(number, user, found) for number, user, found in written if (number, found) not in inside}
+        known, self._lost = self._lost, lost
+        for live_session_id, user_id, connection_id in lost & known:
+            await self._writer.act(live_session_id, Vacate(user_id, connection_id))
 
     async def _retake(self, client: Client, live_session_id: int, place: Place) -> None:
         if place.phase is Phase.WAITING or client.places.get(live_session_id) is not place:

@@ -67,7 +67,7 @@ class Gateway:
         self.presence = Presence(database, self.live)
         self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
         self._doorway = Doorway(settings, database, self.live, self.timeline, self._writer, self.presence, guess)
-        self.presence.retake = self._doorway.retake
+        self.presence.retake, self.presence.sweep = self._doorway.retake, self._doorway.sweep
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
         self._asides = Asides(database, self.live, self._registry, lambda facts: self.bus.tell(facts))

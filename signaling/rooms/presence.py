@@ -85,7 +85,9 @@ class Presence:
         self._dirty_rooms: dict[int, set[int]] = defaultdict(set)
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.Task[None] | None = None
-        self.retake: Callable[[], Awaitable[None]] = _nothing  # the seats of everyone connected; set by the gateway
+        # Set by the gateway: take the seats of everyone connected; give up those of nobody who is.
+        self.retake: Callable[[], Awaitable[None]] = _nothing
+        self.sweep: Callable[[], Awaitable[None]] = _nothing
 
     async def start(self) -> None:
         self.lease_id = await take_lease(self._database)
@@ -113,6 +115,7 @@ class Presence:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 await self.renew()
+                await self.sweep()
             except LecternError:
                 log.warning("lease not renewed", lease_id=self.lease_id)
 

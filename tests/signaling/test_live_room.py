@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from sqlalchemy import select, update
 
 from server.app import GATEWAY
+from server.errors import DatabaseAway
 from server.live_sessions.tables import LiveSession, Participation, ProcessLease, RoomConnection
 from signaling.rooms.presence import end_leases
 from signaling.rooms.room import GiveUpSeat
@@ -171,6 +173,28 @@ async def test_a_process_thought_dead_takes_its_seats_again(app: web.Application
         assert len(list(await read.scalars(select(RoomConnection)))) == 2
         assert await read.scalar(select(ProcessLease.ended_at)) is None
     assert not [e for e in ana.events if e["type"] == "participant_left"]
+
+
+async def test_a_seat_whose_leaving_could_not_be_written_is_given_up_later(
+    app: web.Application, tab: Connect, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (_, bo, cleo) = await a_class(tab, world, "ana", "bo", "cleo")
+    gateway, who = app[GATEWAY], world.id_of("bo")
+
+    async def away(*_: object, **__: object) -> None:
+        raise DatabaseAway()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gateway._writer, "act", away)
+        await bo.close()
+        while gateway.presence.tabs(who):
+            await asyncio.sleep(0.01)
+    held = select(Participation.user_id).where(Participation.last_seen_at.is_not(None))
+    for expected in ([], [who]):
+        await gateway._doorway.sweep()
+        async with world.database.read() as read:
+            assert list(await read.scalars(held)) == expected
+    assert cleo.io.connected
 
 
 async def test_a_class_cancelled_by_another_process_does_not_begin(
