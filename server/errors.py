@@ -94,6 +94,10 @@ class Malformed(LecternError):
     kind, code, sentence = Kind.INVALID, "malformed", "The request could not be parsed."
 
 
+class Stalled(Malformed):
+    code, sentence = "stalled", "The rest of the body did not come within 30 seconds."
+
+
 class Unauthenticated(LecternError):
     kind, code, sentence = Kind.UNAUTHENTICATED, "unauthenticated", "Sign in first."
 

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from server.errors import Conflict, ContentMismatch, Invalid
+from server.http.bodies import read_body
 from server.http.keys import ACTOR, DATABASE
 from server.http.tables import IdempotentAnswer
 
@@ -40,7 +41,7 @@ async def once(
     """
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise Invalid("Idempotency-Key needs 1 to 255 printable characters.")
-    body = b"" if is_streamed else await request.read()
+    body = b"" if is_streamed else await read_body(request)
     digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + body).hexdigest()
     user_id = request[ACTOR].id
     known = await _claim(request, user_id, key, digest)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from server.access import Actor, require_admin, require_expert
 from server.errors import Invalid, LecternError, Malformed, Missing, Unauthenticated
 from server.http import idempotency
+from server.http.bodies import read_body
 from server.http.etags import is_known
 from server.http.keys import ACTOR, AUTHENTICATE
 from server.http.paging import Paged, link_header
@@ -206,8 +207,8 @@ def _served(route: Route) -> Callable[[Request], Awaitable[web.StreamResponse]]:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as an object; none or an empty one is {}. Raises Malformed, Invalid, TooLarge (by the server)."""
-    raw = await request.read()
+    """The body as an object; none or an empty one is {}. Raises Malformed, Stalled, Invalid, TooLarge."""
+    raw = await read_body(request)
     if not raw.strip():
         return {}
     try:

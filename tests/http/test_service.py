@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server.app import build
+from server.http import bodies
 from server.http.keys import READINESS
 from server.settings import Settings
 from tests.api import Api
@@ -33,6 +35,19 @@ async def test_probes_answer_without_a_token(api: People, app: web.Application, 
     refused = await api("ana").post("/courses", {"title": "Too late"})
     assert (refused.status, refused.code) == (503, "draining")
     assert (await api(None).get("/version")).json["name"] == "lectern"
+
+
+async def test_a_body_that_stops_coming_is_given_up(
+    database_url: str, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.1)
+    app = build(_settings(database_url, tmp_path))
+    async with TestClient(TestServer(app)) as client:
+        reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+        writer.write(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        answer = await reader.read()  # to the end: the connection is closed
+        assert answer.startswith(b"HTTP/1.1 400 ") and b'"stalled"' in answer
+        writer.close()
 
 
 async def test_the_documents_are_valid_and_name_every_operation_and_event(api: People, world: World) -> None:

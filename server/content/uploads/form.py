@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from server.content.uploads.part_file import GATHERED_BYTES
-from server.errors import Invalid, Malformed
+from server.errors import Invalid, Malformed, Stalled
 
 T = TypeVar("T")
 MOST_PARTS = 16
@@ -23,10 +23,6 @@ LARGEST_FIELD_BYTES = 64 * 1024  # a description of 10,000 characters fits in an
 LARGEST_FORM_BYTES = MOST_PARTS * (LARGEST_FIELD_BYTES + 8 * 1024)  # all that may surround the file
 IDLE_SECONDS = 30.0  # without a byte for so long the connection is given up; there is no limit on the whole
 _BAD_BYTES = (ValueError, RuntimeError, AssertionError, EOFError, HttpProcessingError, web.HTTPException)
-
-
-class Stalled(Malformed):
-    code, sentence = "stalled", "No bytes came for 30 seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +112,6 @@ async def _reading(reading: Awaitable[T]) -> T:
         async with asyncio.timeout(IDLE_SECONDS):
             return await reading
     except TimeoutError as error:
-        raise Stalled() from error
+        raise Stalled("No bytes came for 30 seconds.") from error
     except _BAD_BYTES as error:
         raise Malformed("The form cannot be parsed; it is damaged or ends too early.") from error
