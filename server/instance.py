@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from server.settings import unusable_folder
+
 WAIT_SECONDS = 5.0  # for a predecessor that is dying; then the start ends with one line
 PAUSE_SECONDS = 0.05
 
@@ -29,8 +31,11 @@ class Instance:
         self.fd = -1
 
     def __enter__(self) -> Instance:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unusable_folder(self._path.parent, error) from error
         deadline = time.monotonic() + WAIT_SECONDS
         while not self._taken():
             if time.monotonic() >= deadline:

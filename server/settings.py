@@ -186,10 +186,18 @@ def _is_web_address(given: str) -> bool:
 
 
 def _kept_secret(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and len(kept := path.read_text().strip()) >= SECRET_MINIMUM_CHARACTERS:
-        return kept
-    made = secrets.token_urlsafe(48)
-    path.touch(mode=0o600)
-    path.write_text(made)
-    return made
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and len(kept := path.read_text().strip()) >= SECRET_MINIMUM_CHARACTERS:
+            return kept
+        made = secrets.token_urlsafe(48)
+        path.touch(mode=0o600)
+        path.write_text(made)
+        return made
+    except OSError as error:
+        raise unusable_folder(path.parent, error) from error
+
+
+def unusable_folder(folder: Path, error: OSError) -> SystemExit:
+    """The end of a start whose data directory cannot be written, in one line."""
+    return SystemExit(f"LECTERN_DATA_DIR {folder} cannot be used: {error.strerror or error}.")

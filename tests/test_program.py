@@ -198,6 +198,14 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path) -> None:
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "a file").touch()
+    refused = attempt(command, LECTERN_DATA_DIR=str(tmp_path / "a file" / "var"))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("LECTERN_DATA_DIR") and refused.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
