@@ -6,7 +6,6 @@ joins the audience in the same breath, so live events begin exactly behind the a
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from server.access import Role
@@ -22,21 +21,21 @@ from server.db.database import Database
 from server.errors import Away, Conflict, LecternError, Missing
 from server.live_sessions import people
 from server.live_sessions import service as live_sessions
-from server.live_sessions.tables import LiveSession, LiveSessionGuest, RoomConnection
+from server.live_sessions.tables import LiveSession, LiveSessionGuest
 from server.settings import Settings
 from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
 from signaling.protocol import WISHES, After
 from signaling.rooms import log as timeline_log
 from signaling.rooms import private
 from signaling.rooms.presence import Presence
-from signaling.rooms.room import Enter, Leave, SessionNotLive, Vacate
+from signaling.rooms.room import Leave, SessionNotLive, Vacate
 from signaling.rooms.state import TimelineEvent, snapshot
 from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
+from signaling.seats import entering
 from signaling.transport import LiveServer
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
-RETAKEN_AT_ONCE = 200  # seats taken again together; they share transactions
 MOST_MISSED = 5_000  # beyond it a snapshot is quicker
 WHO_IS = {  # what a wish's `who` means for a role; the floor comes and goes, and is in the room's state
     Role.INSTRUCTOR: ("member", "instructor", "who has the floor"),
@@ -74,7 +73,6 @@ class Doorway:
         self._settings, self._database, self._live = settings, database, live
         self._timeline, self._registry = timeline, timeline.registry
         self._writer, self._presence, self._guess = writer, presence, guess
-        self._lost: set[tuple[int, int, str]] = set()  # see sweep()
 
     async def join(
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
@@ -134,35 +132,6 @@ class Doorway:
         except LecternError as error:
             log.warning("seat not vacated", live_session_id=live_session_id, reason=error.code)
 
-    async def retake(self) -> None:
-        """The seats of everyone here were given up for dead while this process could not say that it lives."""
-        clients: list[Client] = [connection.state for connection in self._live.connections()]
-        taken = [(client, number, place) for client in clients for number, place in client.places.items()]
-        for start in range(0, len(taken), RETAKEN_AT_ONCE):
-            await asyncio.gather(*(self._retake(*one) for one in taken[start : start + RETAKEN_AT_ONCE]))
-
-    async def sweep(self) -> None:
-        """Connections written down as inside that are not: their going could not be written when they went.
-
-        Only those found twice; between two looks whatever was under way has been written.
-        """
-        mine = select(RoomConnection.live_session_id, RoomConnection.user_id, RoomConnection.connection_id)
-        async with self._database.read() as read:
-            written = (await read.execute(mine.filter_by(lease_id=self._timeline.lease_id))).all()
-        inside = {(number, c.id) for c in self._live.connections() for number in c.state.places}
-        lost = {(number, user, found) for number, user, found in written if (number, found) not in inside}
-        known, self._lost = self._lost, lost
-        for live_session_id, user_id, connection_id in lost & known:
-            await self._writer.act(live_session_id, Vacate(user_id, connection_id))
-
-    async def _retake(self, client: Client, live_session_id: int, place: Place) -> None:
-        if place.phase is Phase.WAITING or client.places.get(live_session_id) is not place:
-            return
-        try:
-            await self._writer.act(live_session_id, _entering(client, place.role))
-        except LecternError as error:
-            log.warning("seat not taken again", live_session_id=live_session_id, reason=error.code)
-
     def put_out(self, client: Client, live_session_id: int, reason: str) -> None:
         """Out of the room, by another's will: told why, and nothing of the room after it."""
         if self._displace(client, live_session_id) is not None:
@@ -205,7 +174,7 @@ class Doorway:
         may_have_seat = True  # also when the end of its commit was not seen
         try:
             try:
-                answer = await self._writer.act(row.id, _entering(client, role))
+                answer = await self._writer.act(row.id, entering(client, role))
             except LecternError as error:
                 may_have_seat = isinstance(error, Away)
                 raise
@@ -311,11 +280,6 @@ class Doorway:
             }
             for m in members
         ]
-
-
-def _entering(client: Client, role: Role) -> Enter:
-    actor = client.actor
-    return Enter(actor.id, actor.name, actor.avatar_url, role.value, client.connection.id)
 
 
 def _bounded(events: Sequence[TimelineEvent]) -> list[dict[str, Any]]:

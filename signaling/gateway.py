@@ -35,6 +35,7 @@ from signaling.rooms.registry import Registry
 from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
+from signaling.seats import Seats
 from signaling.transport import LiveServer, TransportLimits
 
 DRAIN_SPREAD_SECONDS = 2.0  # clients of a closing server come back spread over this long
@@ -67,7 +68,8 @@ class Gateway:
         self.presence = Presence(database, self.live)
         self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
         self._doorway = Doorway(settings, database, self.live, self.timeline, self._writer, self.presence, guess)
-        self.presence.retake, self.presence.sweep = self._doorway.retake, self._doorway.sweep
+        self._seats = Seats(database, self.live, self.timeline, self._writer)
+        self.presence.retake, self.presence.sweep = self._seats.retake, self._seats.sweep
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
         self._asides = Asides(database, self.live, self._registry, lambda facts: self.bus.tell(facts))

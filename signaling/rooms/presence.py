@@ -1,7 +1,7 @@
 """Who is connected: this process's lease and connections in the database, counts in memory, changes told in bundles.
 
 The lease belongs to the process: renewed every few seconds, so that when the process is killed its connections' last
-moment is known to that. A seat outlives its connections by a while; seats.py ends the ones nobody came back to.
+moment is known to that. A seat outlives its connections by a while; keeper.py ends the ones nobody came back to.
 """
 
 from __future__ import annotations

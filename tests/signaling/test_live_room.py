@@ -191,7 +191,7 @@ async def test_a_seat_whose_leaving_could_not_be_written_is_given_up_later(
             await asyncio.sleep(0.01)
     held = select(Participation.user_id).where(Participation.last_seen_at.is_not(None))
     for expected in ([], [who]):
-        await gateway._doorway.sweep()
+        await gateway._seats.sweep()
         async with world.database.read() as read:
             assert list(await read.scalars(held)) == expected
     assert cleo.io.connected
