@@ -64,6 +64,7 @@ async def serve(plan: Plan) -> None:
             )
             opened.push_async_callback(supervisor.close)
             media_starts = asyncio.create_task(supervisor.start())  # meanwhile the application is built
+            opened.push_async_callback(_settled, media_starts)
             media_address = supervisor.address
         app = application.build(
             settings, media_address=media_address, sign_in_links=plan.sign_in_links, runs_jobs=plan.with_jobs
@@ -86,6 +87,12 @@ async def serve(plan: Plan) -> None:
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
         await application.drain(app)
+
+
+async def _settled(task: asyncio.Task[None]) -> None:
+    """End what a start that failed elsewhere has left half done; its own failure was told by then."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -6,6 +6,7 @@ joins the audience in the same breath, so live events begin exactly behind the a
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from signaling.seats import entering
 from signaling.transport import LiveServer
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
+OPEN_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # while the database is away; then the tab has to join again
 MOST_MISSED = 5_000  # beyond it a snapshot is quicker
 WHO_IS = {  # what a wish's `who` means for a role; the floor comes and goes, and is in the room's state
     Role.INSTRUCTOR: ("member", "instructor", "who has the floor"),
@@ -91,18 +93,28 @@ class Doorway:
 
     async def open(self, client: Client, live_session_id: int) -> None:
         """The class a tab waited for is live: it enters, and is told as by the answer to `join`."""
-        place = client.places.get(live_session_id)
-        if place is None or place.phase is not Phase.WAITING:
-            return
-        try:
-            row, role = await self._membership(client, live_session_id, None)
-            if client.places.get(live_session_id) is not place:
-                return  # it left, or was put out, while its membership was read
-            body = await self._enter(client, row, role, None)
-        except LecternError as error:
-            log.info("waiting tab not let in", live_session_id=live_session_id, reason=error.code)
-            return
-        client.connection.emit("room_opened", {"live_session_id": live_session_id, "ok": True, **body})
+        for pause in (*OPEN_PAUSES_SECONDS, None):
+            place = client.places.get(live_session_id)
+            if place is None or place.phase is not Phase.WAITING:
+                return
+            try:
+                row, role = await self._membership(client, live_session_id, None)
+                if client.places.get(live_session_id) is not place:
+                    return  # it left, or was put out, while its membership was read
+                body = await self._enter(client, row, role, None)
+            except Away as error:
+                log.info("waiting tab waits on", live_session_id=live_session_id, reason=error.code)
+                if pause is None or client.connection.gone:
+                    return
+                client.places.setdefault(live_session_id, place).phase = Phase.WAITING
+                self._set_phase(client, live_session_id, client.places[live_session_id], Phase.WAITING)
+                await asyncio.sleep(pause)
+            except LecternError as error:
+                log.info("waiting tab not let in", live_session_id=live_session_id, reason=error.code)
+                return
+            else:
+                client.connection.emit("room_opened", {"live_session_id": live_session_id, "ok": True, **body})
+                return
 
     async def sync(self, client: Client, live_session_id: int, epoch: str, after: int) -> dict[str, Any]:
         """The next page of what was missed. Raises NotJoined, Missing."""
