@@ -82,7 +82,7 @@ async def test_a_course_its_lesson_a_class_and_its_attendance(classroom: Classro
     await bo.click("Comment", exact=True)
     await bo.sees("So the middle never moves?")
     await bo.page.get_by_role("group", name="What do you think of it?").get_by_role("button", name="Like").click()
-    await bo.sees_role("button", "Like, 1")
+    await bo.sees_role("button", "Like 1")
     await bo.follow("My courses")
     await bo.follow("Standing waves")
     await bo.follow("What stands still")

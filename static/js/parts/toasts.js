@@ -22,7 +22,9 @@ const One = ({ toast: { key, title, body, icon = "check", tone = "", action } })
 };
 
 export const Toasts = () => html`
-  <ol class="toasts" role="region" aria-label="Messages" aria-live="polite" aria-relevant="additions">
-    ${toasts.value.map((toast) => html`<${One} toast=${toast} key=${toast.key} />`)}
-  </ol>
+  <div class="toasts" role="region" aria-label="Messages" aria-live="polite" aria-relevant="additions">
+    <ol class="toast-list">
+      ${toasts.value.map((toast) => html`<${One} toast=${toast} key=${toast.key} />`)}
+    </ol>
+  </div>
 `;
