@@ -1,11 +1,11 @@
 /** A button that opens a small list of things to do; closes on Escape, on a choice and on a click elsewhere. */
-import { html, useEffect, useRef, useState } from "../../vendor/vendor.js";
+import { html, useLayoutEffect, useRef, useState } from "../../vendor/vendor.js";
 
 /** @param {{label: any, title?: string, className?: string, children: any}} props title: what it is for, where the label is only a drawing */
 export const Menu = ({ label, title, className = "button icon", children }) => {
   const [isOpen, setOpen] = useState(false);
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => { // before it is seen: a key pressed at once must count
     if (!isOpen) return undefined;
     const close = (/** @type {Event} */ event) => {
       if (event instanceof KeyboardEvent) {
