@@ -19,11 +19,15 @@ HERE = Path(__file__).parent
 LESSONS_SECONDS = 120
 
 
+SIDE_BY_SIDE = {"test_pages"}  # looks at pages one by one, and measures no time
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here is a journey, needs a browser, and takes longer than other tests."""
+    """Everything here needs a browser and takes longer than other tests; journeys want the machine for themselves."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker("journey")
+            if item.path.stem not in SIDE_BY_SIDE:
+                item.add_marker("journey")
             item.add_marker("browser")
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(150))
