@@ -39,8 +39,19 @@ part() {
     "$@" || failed="$failed, $name"
 }
 
-part "side by side" .venv/bin/python -m pytest -q -n "${LECTERN_TEST_PROCESSES:-2}" -m "not browser and not serial and not prove" "$@"
-part "browsers" .venv/bin/python -m pytest -q -n "${LECTERN_TEST_PROCESSES:-2}" -m "browser and not (journey or serial or prove)" "$@"
-part "one at a time" .venv/bin/python -m pytest -q -m "(journey or serial) and not prove" "$@"
+# A browser beside others may run out of patience on a busy machine: what failed runs once more, alone, and is named.
+# What fails alone fails.
+tests() {
+    name=$1
+    shift
+    echo "== $name"
+    .venv/bin/python -m pytest -q "$@" && return
+    echo "== $name: what failed, once more and alone"
+    .venv/bin/python -m pytest -q "$@" -n 0 --last-failed --last-failed-no-failures none || failed="$failed, $name"
+}
+
+tests "side by side" -n "${LECTERN_TEST_PROCESSES:-2}" -m "not browser and not serial and not prove" "$@"
+tests "browsers" -n "${LECTERN_TEST_PROCESSES:-2}" -m "browser and not (journey or serial or prove)" "$@"
+tests "one at a time" -m "(journey or serial) and not prove" "$@"
 part "pages" node --test tests/static/*.test.mjs
 [ -z "$failed" ] || { echo "Failed: ${failed#, }" >&2; exit 1; }
