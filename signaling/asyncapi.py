@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from server import VERSION
+from server.http import problems
 from signaling.protocol import WISHES
 from signaling.protocol_facts import FACTS
 
@@ -74,23 +75,7 @@ def document() -> dict[str, Any]:
 REFUSAL = {
     "type": "object",
     "required": ["ok", "error"],
-    "properties": {
-        "ok": {"const": False},
-        "error": {
-            "type": "object",
-            "required": ["type", "title", "status", "detail", "message", "code", "request_id"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-                "message": {"type": "string"},
-                "code": {"type": "string"},
-                "request_id": {"type": "string"},
-                "retry_after": {"type": "number", "description": "seconds; with rate_limited"},
-            },
-        },
-    },
+    "properties": {"ok": {"const": False}, "error": problems.SCHEMA},
 }
 
 

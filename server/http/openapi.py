@@ -11,36 +11,15 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from server import VERSION
+from server.http import problems
 from server.http.routes import Route, Who
 
 TEMPLATE = "#/components/schemas/{model}"
-PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457 problem. `code` is stable; `detail` (and `message`, the same) can be shown to people.",
-    "required": ["type", "title", "status", "detail", "message", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "message": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
-            },
-        },
-    },
-}
 
 
 def document(routes: Sequence[Route], base_url: str, prefix: str) -> dict[str, Any]:
     """The whole document; every operation under its exact path."""
-    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    schemas: dict[str, Any] = {"Problem": problems.SCHEMA}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, schemas)

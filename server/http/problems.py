@@ -10,6 +10,30 @@ from aiohttp import web
 
 from server.errors import Kind, LecternError, RateLimited, TooLarge
 
+# The same object as a JSON Schema, for the generated documents of both interfaces.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457 problem. `code` is stable; `detail` (and `message`, the same) can be shown to people.",
+    "required": ["type", "title", "status", "detail", "message", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "message": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "retry_after": {"type": "number", "description": "seconds; with rate_limited"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
 TITLES = {
     Kind.INVALID: "Invalid request",
     Kind.UNAUTHENTICATED: "Not signed in",
