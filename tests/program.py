@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.processes import children_of, command_of
 from tests.services import die_with_parent, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,32 +149,3 @@ class Program:
 
     def _last_words(self) -> str:
         return (self.folder / "stderr").read_text()[-3000:] + self.said[-500:]
-
-
-def children_of(pid: int) -> list[int]:
-    """Process ids whose parent is `pid` (Linux)."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(folder.name))
-    return found
-
-
-def command_of(pid: int) -> str:
-    """The command line of a process; empty when it is gone."""
-    try:
-        return (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process still runs (a zombie does not)."""
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

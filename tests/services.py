@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from tests.processes import children_of, is_alive, pause, signal_all
+
 T = TypeVar("T")
 START_SECONDS = 30  # a service that has not answered by then fails the test with its log
 STOP_SECONDS = 10  # then it is killed
@@ -59,17 +61,68 @@ def in_thread(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
-class Postgres:
+class Service:
+    """One server in a folder of its own; it comes back on the same port, with the same data, after it was ended."""
+
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, command: list[str], folder: Path, account: pwd.struct_passwd | None, port: int) -> None:
+        self.command, self.folder, self.account, self.port = command, folder, account, port
+        self.launch()
+        _wait(self._answers, self.process, folder)
+
+    def launch(self) -> None:
+        """Start without waiting for anything."""
+        self.process = _start(self.command, self.folder, self.account)
+
+    async def start_again(self) -> None:
+        """After halt() or kill(): returns when it answers."""
+        self.launch()
+        await asyncio.to_thread(_wait, self._answers, self.process, self.folder)
+
+    def halt(self) -> None:
+        """End it as its operator would; what it stored stays."""
+        _stop(self.process, self.stop_signal)
+
+    def kill(self) -> None:
+        """kill -9 of all its processes."""
+        pids = [self.process.pid, *children_of(self.process.pid)]
+        signal_all(pids, signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(is_alive(pid) for pid in pids):
+            assert time.monotonic() < deadline, pids
+            time.sleep(0.005)
+
+    def pause(self) -> list[int]:
+        """Hold all its processes still; returns what resume() of processes.py takes."""
+        return pause(self.process.pid)
+
+    def stop(self) -> None:
+        """End it, then the folder goes."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+
+class Postgres(Service):
     """One cluster; `create()` copies the migrated template in a few milliseconds."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
-        self.process, self.folder, self.port = process, folder, port
+    stop_signal = signal.SIGINT  # a fast shutdown: clients are cut off, the data are written
+
+    def __init__(self, command: list[str], folder: Path, account: pwd.struct_passwd | None, port: int) -> None:
         self.template: str | None = None
         self._made = 0
+        super().__init__(command, folder, account, port)
 
     @classmethod
     def start(cls, *, fsync: bool = False) -> Postgres:
-        """Initialize and start a cluster; raises ServiceMissing without the programs."""
+        """Initialize and start a cluster; raises ServiceMissing without the programs.
+
+        One that is to be killed wants `fsync`: without it what was committed last is kept in its own memory only.
+        """
         account = _unprivileged_account()
         folder = _folder("lectern-postgres-", account)
         initdb, server = postgresql_program("initdb"), postgresql_program("postgres")
@@ -93,10 +146,7 @@ class Postgres:
             **({} if fsync else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        process = _start([server, "-D", str(data), *options], folder, account)
-        cluster = cls(process, folder, port)
-        _wait(cluster._answers, process, folder)
-        return cluster
+        return cls([server, "-D", str(data), *options], folder, account, port)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -125,11 +175,6 @@ class Postgres:
     def drop(self, name: str) -> None:
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def stop(self) -> None:
-        """A fast shutdown (SIGINT), then the folder goes."""
-        _stop(self.process, signal.SIGINT)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _answers(self) -> bool:
         try:
             self._execute("SELECT 1")
@@ -148,31 +193,23 @@ class Postgres:
         in_thread(run())
 
 
-class Redis:
+class Redis(Service):
     """One Redis without persistence."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
-        self.process, self.folder, self.port = process, folder, port
+    def __init__(self, command: list[str], folder: Path, account: pwd.struct_passwd | None, port: int) -> None:
         self.url = f"redis://127.0.0.1:{port}/0"
+        super().__init__(command, folder, account, port)
 
     @classmethod
-    def start(cls, port: int | None = None) -> Redis:
-        """Start one; with `port`, where a killed one was. Raises ServiceMissing."""
+    def start(cls) -> Redis:
+        """Start one. Raises ServiceMissing."""
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
             raise ServiceMissing("redis-server is missing: install Redis (Debian: apt-get install redis-server)")
         account = _unprivileged_account()
-        folder = _folder("lectern-redis-", account)
-        port = port or free_port()
+        folder, port = _folder("lectern-redis-", account), free_port()
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-        process = _start([*command, "--dir", str(folder)], folder, account)
-        server = cls(process, folder, port)
-        _wait(server._answers, process, folder)
-        return server
-
-    def stop(self) -> None:
-        _stop(self.process, signal.SIGTERM)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        return cls([*command, "--dir", str(folder)], folder, account, port)
 
     def _answers(self) -> bool:
         try:

@@ -23,7 +23,8 @@ from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
 from tests.fakes import HeardFacts
-from tests.program import ROOT, Program, is_alive
+from tests.processes import is_alive
+from tests.program import ROOT, Program
 from tests.services import Postgres, Redis, free_port
 
 RunProgram = Callable[..., Awaitable[Program]]

@@ -16,7 +16,8 @@ from tests.conftest import SECRET
 from tests.content import samples
 from tests.content.forms import eventually, files_under, raw_form, until_settled, upload
 from tests.factories import World
-from tests.program import Program, command_of
+from tests.processes import command_of
+from tests.program import Program
 
 RunProgram = Callable[..., Awaitable[Program]]
 MP4_HEAD = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
