@@ -25,6 +25,8 @@ WAITING_BELLS = 2_000  # not yet published; the oldest are dropped first, and he
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 LISTEN_SECONDS = 0.2  # how late a change of watched rooms reaches Redis at the most
 PING_SECONDS = 2.0  # a half-open connection is found within two of these
+LAST_BELLS_SECONDS = 0.5  # to publish them when closing
+CANCELLATIONS = 10  # Redis's client loses one that meets the end of what it waits for
 ROOM, FACTS = "lectern:room:", "lectern:facts"
 log = structlog.get_logger(__name__)
 
@@ -84,6 +86,7 @@ class RedisBus:
         self._self = secrets.token_hex(8)
         self._bells: deque[tuple[str, str]] = deque(maxlen=WAITING_BELLS)
         self._rung = asyncio.Event()
+        self._is_closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.is_up = False
 
@@ -91,10 +94,19 @@ class RedisBus:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
 
     async def close(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Publish what waits, then end; bounded, whatever Redis does."""
+        tasks, self._tasks = set(self._tasks), []
+        if not tasks:
+            return
+        self._is_closing = True
+        self._rung.set()
+        await asyncio.wait(tasks, timeout=LAST_BELLS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(CANCELLATIONS):
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=LAST_BELLS_SECONDS)
+            if not tasks:
+                return
 
     def ring(self, live_session_id: int, epoch: str, events: Sequence[TimelineEvent]) -> None:
         if events:
@@ -121,7 +133,7 @@ class RedisBus:
         client = self._connect()
         lost = 0
         try:
-            while True:
+            while not self._is_closing or self._bells:
                 await self._rung.wait()
                 self._rung.clear()
                 batch = [self._bells.popleft() for _ in range(len(self._bells))]

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from server import events
 from signaling.asides import Aside
 from signaling.rooms.effects import RoomClosed, RoomOpened
+from signaling.rooms.presence import PresenceTold
 from signaling.rooms.private import TallyChanged
 
 SHARED: dict[str, TypeAdapter[Any]] = {
@@ -27,6 +28,7 @@ SHARED: dict[str, TypeAdapter[Any]] = {
         RoomClosed,
         TallyChanged,
         Aside,
+        PresenceTold,
     )
 }
 

@@ -30,7 +30,7 @@ from signaling.media.client import MediaClient
 from signaling.media_desk import MediaDesk
 from signaling.rooms.effects import RoomClosed
 from signaling.rooms.keeper import Keeper
-from signaling.rooms.presence import Presence
+from signaling.rooms.presence import Presence, PresenceTold
 from signaling.rooms.registry import Registry
 from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
@@ -89,7 +89,8 @@ class Gateway:
                 on_facts=self._heard,
                 on_missed=self._missed,
             )
-        readiness.bus_is_up = lambda: self.bus.is_up
+        readiness.bus_is_up = self.presence.is_bus_up = lambda: self.bus.is_up
+        self.presence.tell = self.bus.tell
         self.timeline.ring = self.bus.ring
         self._healer = Healer(
             database,
@@ -132,6 +133,7 @@ class Gateway:
             connection.emit("draining", {"retry_after": round(spread, 2)})
         await asyncio.sleep(0)
         await self.live.close()
+        self.presence.flush()
         await self._writer.close()
         if self._media_client is not None:
             await self._media_client.close()
@@ -155,6 +157,8 @@ class Gateway:
         for fact in facts:
             if isinstance(fact, RoomClosed):
                 self._errands.spawn(self._heard_closing(fact))
+            elif isinstance(fact, PresenceTold):
+                self.presence.hear(fact)
             else:
                 self._hear([fact])
 

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("counts_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_process_leases")),
         sqlite_autoincrement=True,
     )
@@ -65,6 +66,20 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_process_leases_ended_at_renewed_at"), ["ended_at", "renewed_at"], unique=False
         )
+
+    op.create_table(
+        "presence_counts",
+        sa.Column("lease_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("connections", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["lease_id"], ["process_leases.id"], name=op.f("fk_presence_counts_lease_id_process_leases")
+        ),
+        sa.PrimaryKeyConstraint("lease_id", "user_id", "live_session_id", name=op.f("pk_presence_counts")),
+    )
 
     op.create_table(
         "users",
@@ -603,6 +618,7 @@ def downgrade() -> None:
         batch_op.drop_index("uq_users_email")
 
     op.drop_table("users")
+    op.drop_table("presence_counts")
     with op.batch_alter_table("process_leases", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_process_leases_ended_at_renewed_at"))
 

@@ -45,9 +45,11 @@ async def roster(read: Reading, row: LiveSession) -> list[Member]:
 
 
 async def present(read: Reading, live_session_id: int) -> dict[int, datetime]:
-    """Who holds a seat now, and since when."""
+    """Who is connected now, and since when; a seat that is only held for its person does not count."""
     query = select(Participation.user_id, Participation.joined_at).where(
-        Participation.live_session_id == live_session_id, Participation.left_at.is_(None)
+        Participation.live_session_id == live_session_id,
+        Participation.left_at.is_(None),
+        Participation.last_seen_at.is_(None),
     )
     return dict((await read.execute(query)).all())
 

@@ -231,7 +231,8 @@ async def shown_many(
     named = select(Course.id, Course.title).where(Course.id.in_(courses))
     titles = dict((await read.execute(named)).all())
     people = func.count(func.distinct(Participation.user_id))
-    inside = func.count(func.distinct(case((Participation.left_at.is_(None), Participation.user_id))))
+    is_connected = and_(Participation.left_at.is_(None), Participation.last_seen_at.is_(None))
+    inside = func.count(func.distinct(case((is_connected, Participation.user_id))))
     counts = {
         found: (now_in, ever)
         for found, now_in, ever in await read.execute(

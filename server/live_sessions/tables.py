@@ -194,7 +194,10 @@ class LiveSessionGuest(Base):
 
 
 class ProcessLease(Base):
-    """A running web process, renewed every few seconds; connections live as long as their process's lease."""
+    """A running web process, renewed every few seconds; connections live as long as their process's lease.
+
+    `counts_version` grows with every change of the process's presence counts, here and on the bus.
+    """
 
     __tablename__ = "process_leases"
     __table_args__ = (Index(None, "ended_at", "renewed_at"), AUTOINCREMENT)
@@ -204,6 +207,22 @@ class ProcessLease(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     renewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    counts_version: Mapped[int] = mapped_column(BigInt)
+
+
+class PresenceCount(Base):
+    """How many connections of one person one web process holds: in a live session, or at all (session 0).
+
+    Written in bundles by processes that share a database, and read by the others. No foreign key but the lease's: a
+    bundle of a thousand people must not lock a thousand rows.
+    """
+
+    __tablename__ = "presence_counts"
+
+    lease_id: Mapped[int] = mapped_column(BigInt, ForeignKey("process_leases.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
+    live_session_id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
+    connections: Mapped[int] = mapped_column(Integer)
 
 
 class RoomConnection(Base):

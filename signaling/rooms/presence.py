@@ -1,71 +1,51 @@
-"""Who is connected: this process's lease and connections in the database, counts in memory, changes told in bundles.
+"""Who is connected, here and in the other web processes; changes are told in bundles.
 
-The lease belongs to the process: renewed every few seconds, so that when the process is killed its connections' last
-moment is known to that. A seat outlives its connections by a while; keeper.py ends the ones nobody came back to.
+Counts of this process are in memory. Where processes share a database, what changed goes over the bus with each bundle
+and into the database with each renewal of the lease (exchange.py); what others said comes back the same two ways.
+A seat outlives its connections by a while; keeper.py ends the ones nobody came back to.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import update
 
 from server.access import Role
-from server.db.database import Database, Work
+from server.db.database import Database
 from server.errors import LecternError
-from server.live_sessions.tables import Participation, ProcessLease, RoomConnection
+from server.live_sessions.tables import ProcessLease
 from signaling.client import Client, course_room, live_room
+from signaling.rooms.exchange import Written, course_of_rooms, courses_of, read_others
+from signaling.rooms.headcount import ANYWHERE, Elsewhere, Headcount, Key
+from signaling.rooms.leases import end_lease, end_leases, take_lease
 from signaling.transport import LiveServer
 
 RENEW_SECONDS = 5.0
-LEASE_LASTS = timedelta(seconds=15)
+LOOK_SECONDS = 1.0  # how often it is asked whether something is due
+HURRY_SECONDS = 10.0  # after the bus was away: counts are exchanged at every look
 COALESCE_SECONDS = 0.2
+TOLD_AT_ONCE = 500  # counts in one fact
 log = structlog.get_logger(__name__)
 
 
-async def take_lease(database: Database) -> int:
-    """This process's lease; what dead predecessors held ends at their last renewal.
+@dataclass(frozen=True, slots=True)
+class PresenceTold:
+    """One process's counts that changed, as they are now: (person, live session or 0, connections).
 
-    Embedded, every earlier lease is a predecessor's, because one process tree owns the folder.
+    `courses` are those in whose rosters these people are, `rooms` the course of each live session named.
     """
-    async with database.work("take lease") as work:
-        await end_leases(work, everyone=database.is_sqlite)
-        row = ProcessLease(kind="web", started_at=work.now, renewed_at=work.now)
-        work.add(row)
-        await work.flush()
-        return row.id
 
-
-async def end_leases(work: Work, *, everyone: bool) -> None:
-    """Connections of ended processes go; their people's seats are held from the last renewal on."""
-    gone = select(ProcessLease.id, ProcessLease.renewed_at).where(ProcessLease.ended_at.is_(None))
-    if not everyone:
-        gone = gone.where(ProcessLease.renewed_at < work.now - LEASE_LASTS)
-    for lease_id, renewed_at in (await work.execute(gone)).all():
-        held = (await work.execute(select(RoomConnection).where(RoomConnection.lease_id == lease_id))).scalars().all()
-        await work.execute(delete(RoomConnection).where(RoomConnection.lease_id == lease_id))
-        for live_session_id, user_id in {(c.live_session_id, c.user_id) for c in held}:
-            elsewhere = select(RoomConnection.user_id).filter_by(live_session_id=live_session_id, user_id=user_id)
-            if await work.scalar(elsewhere.limit(1)) is not None:
-                continue
-            later_of = func.max if work.is_sqlite else func.greatest
-            seen: Any = later_of(renewed_at, Participation.joined_at)
-            await work.execute(
-                update(Participation)
-                .where(
-                    Participation.live_session_id == live_session_id,
-                    Participation.user_id == user_id,
-                    Participation.left_at.is_(None),
-                    Participation.last_seen_at.is_(None),
-                )
-                .values(last_seen_at=seen)
-            )
-        await work.execute(update(ProcessLease).where(ProcessLease.id == lease_id).values(ended_at=renewed_at))
+    lease_id: int
+    version: int
+    counts: tuple[tuple[int, int, int], ...]
+    courses: Mapping[int, tuple[int, ...]]
+    rooms: Mapping[int, int | None]
 
 
 async def _nothing() -> None:
@@ -73,25 +53,33 @@ async def _nothing() -> None:
 
 
 class Presence:
-    """Implements server.ports.Presence for this process, and tells rosters what changed."""
+    """Implements server.ports.Presence for all web processes, and tells the rosters here what changed."""
 
     def __init__(self, database: Database, live: LiveServer) -> None:
         self._database, self._live = database, live
         self.lease_id = 0
-        self._tabs: Counter[int] = Counter()
-        self._inside: dict[int, Counter[int]] = defaultdict(Counter)  # by live session, then user
-        self._course_of: dict[int, int | None] = {}
+        self._here, self._elsewhere = Headcount(), Elsewhere()
+        self._written = Written(self._here)
+        self._is_shared = not database.is_sqlite
+        self._course_of: dict[int, int | None] = {}  # of the live sessions somebody is in
+        self._untold: dict[Key, frozenset[int]] = {}  # changed here since the last fact, with the person's courses
         self._dirty_courses: dict[int, set[int]] = defaultdict(set)
         self._dirty_rooms: dict[int, set[int]] = defaultdict(set)
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.Task[None] | None = None
-        # Set by the gateway: take the seats of everyone connected; give up those of nobody who is.
+        # Set by the gateway: take the seats of everyone connected; give up those of nobody who is; the bus.
         self.retake: Callable[[], Awaitable[None]] = _nothing
         self.sweep: Callable[[], Awaitable[None]] = _nothing
+        self.tell: Callable[[Sequence[object]], None] = lambda facts: None
+        self.is_bus_up: Callable[[], bool] = lambda: True
+
+    # ------------------------------------------------------------------ the lease
 
     async def start(self) -> None:
         self.lease_id = await take_lease(self._database)
-        self._renewal = asyncio.create_task(self._renew())
+        if self._is_shared:
+            await self._read_others()
+        self._renewal = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """The lease ends now; what is still connected is accounted for to this moment."""
@@ -104,20 +92,28 @@ class Presence:
         self._renewal = None
         try:
             async with self._database.work("end lease") as work:
-                await work.execute(
-                    update(ProcessLease).where(ProcessLease.id == self.lease_id).values(renewed_at=work.now)
-                )
+                await end_lease(work, self.lease_id, work.now)
         except LecternError:
             log.warning("lease not ended", lease_id=self.lease_id)
 
-    async def _renew(self) -> None:
+    async def _run(self) -> None:
+        now = asyncio.get_running_loop().time
+        due, hurried_until = now() + RENEW_SECONDS, 0.0
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(min(LOOK_SECONDS, max(0.0, due - now())))
+            if not self.is_bus_up():
+                hurried_until = now() + HURRY_SECONDS
             try:
-                await self.renew()
-                await self.sweep()
-            except LecternError:
-                log.warning("lease not renewed", lease_id=self.lease_id)
+                if now() >= due:
+                    due = now() + RENEW_SECONDS
+                    await self.renew()
+                    await self.sweep()
+                elif self._is_shared and now() < hurried_until:
+                    await self.exchange()
+            except LecternError as error:
+                log.warning("lease not renewed", lease_id=self.lease_id, reason=error.code)
+            except Exception:
+                log.exception("renewing the lease failed")
 
     async def renew(self) -> None:
         """Once more; a lease that others ended meanwhile, because it was late, is taken again with all its seats."""
@@ -126,97 +122,165 @@ class Presence:
             was_ended = row is not None and row.ended_at is not None
             mine = ProcessLease.id == self.lease_id
             await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now, ended_at=None))
-            if not self._database.is_sqlite:
+            if self._is_shared:
+                if was_ended:
+                    self._written.touch_all()
+                await self._written.write(work, self.lease_id)
                 await end_leases(work, everyone=False)
+        if self._is_shared:
+            await self._read_others()
         if was_ended:
             log.warning("lease was late", lease_id=self.lease_id)
             await self.retake()
 
+    async def exchange(self) -> None:
+        """Counts alone: what changed here is written, what changed elsewhere read."""
+        if self._written.is_due:
+            async with self._database.work("write presence") as work:
+                await self._written.write(work, self.lease_id)
+        await self._read_others()
+
+    async def _read_others(self) -> None:
+        async with self._database.read() as read:
+            changed = await read_others(read, self.lease_id, self._elsewhere)
+            if not changed:
+                return
+            courses = await courses_of(read, {user_id for user_id, _ in changed})
+            unknown = {room for _, room in changed if room != ANYWHERE} - self._course_of.keys()
+            rooms = await course_of_rooms(read, unknown)
+        self._changed_elsewhere(changed, courses, rooms)
+
+    def hear(self, fact: PresenceTold) -> None:
+        """Another process's counts, at once; what is lost of this comes with the next reading."""
+        changed = self._elsewhere.hear(fact.lease_id, fact.version, fact.counts)
+        self._changed_elsewhere(changed, fact.courses, fact.rooms)
+
+    def _changed_elsewhere(
+        self, changed: Iterable[Key], courses: Mapping[int, Iterable[int]], rooms: Mapping[int, int | None]
+    ) -> None:
+        for key in changed:
+            user_id, place = key
+            if place in rooms:
+                self._course_of.setdefault(place, rooms[place])
+            self._mark(key, courses.get(user_id, ()))
+
+    # ------------------------------------------------------------------ who is here
+
     async def online(self, user_ids: Collection[int]) -> set[int]:
-        return {user_id for user_id in user_ids if self._tabs[user_id] > 0}
+        return {user_id for user_id in user_ids if self.is_online(user_id)}
 
     async def in_rooms(self, user_ids: Collection[int]) -> dict[int, int]:
-        wanted = set(user_ids)
-        return {u: room for room, users in self._inside.items() for u in users if u in wanted and users[u] > 0}
+        return {
+            user_id: room
+            for user_id in user_ids
+            for counted in (self._elsewhere.total, self._here)
+            for room in counted.rooms_of(user_id)
+        }
 
     def rooms(self) -> Collection[int]:
-        """The live sessions somebody here is in."""
-        return self._inside.keys()
-
-    def is_online(self, user_id: int) -> bool:
-        return self._tabs[user_id] > 0
+        """The live sessions somebody is in through this process."""
+        return self._here.rooms()
 
     def tabs(self, user_id: int) -> int:
-        return self._tabs[user_id]
+        """This person's connections to all processes."""
+        return self._count((user_id, ANYWHERE))
+
+    def is_online(self, user_id: int) -> bool:
+        return self.tabs(user_id) > 0
 
     def is_inside(self, live_session_id: int, user_id: int) -> bool:
-        return live_session_id in self._inside and self._inside[live_session_id][user_id] > 0
+        return self._count((user_id, live_session_id)) > 0
+
+    def _count(self, key: Key) -> int:
+        return self._here[key] + self._elsewhere.total[key]
+
+    # ------------------------------------------------------------------ coming and going
 
     def came(self, client: Client) -> None:
         """One more tab of this person."""
-        self._tabs[client.actor.id] += 1
-        self._changed(client)
+        self._add(client, ANYWHERE, 1)
 
     def went(self, client: Client) -> None:
-        self._tabs[client.actor.id] -= 1
-        if self._tabs[client.actor.id] <= 0:
-            del self._tabs[client.actor.id]
-        self._changed(client)
+        self._add(client, ANYWHERE, -1)
 
     def entered(self, client: Client, live_session_id: int, course_id: int | None) -> None:
         """A tab is in a room."""
         self._course_of[live_session_id] = course_id
-        self._inside[live_session_id][client.actor.id] += 1
-        self._mark(live_session_id, course_id, client.actor.id)
+        self._add(client, live_session_id, 1)
 
     def left(self, client: Client, live_session_id: int, course_id: int | None) -> None:
-        users = self._inside.get(live_session_id)
-        if users is None:
-            return
-        users[client.actor.id] -= 1
-        if users[client.actor.id] <= 0:
-            del users[client.actor.id]
-        if not users:
-            del self._inside[live_session_id]
-            self._course_of.pop(live_session_id, None)
-        self._mark(live_session_id, course_id, client.actor.id)
+        self._course_of.setdefault(live_session_id, course_id)
+        self._add(client, live_session_id, -1)
 
-    def _changed(self, client: Client) -> None:
-        for live_session_id, course_id in self._course_of.items():
-            if course_id in client.courses:
-                self._dirty_rooms[live_session_id].add(client.actor.id)
-        for course_id in client.courses:
-            self._dirty_courses[course_id].add(client.actor.id)
-        self._schedule()
+    def _add(self, client: Client, place: int, connections: int) -> None:
+        key = (client.actor.id, place)
+        self._here.add(key, connections)
+        if self._is_shared:
+            self._written.touch(key)
+            self._untold[key] = frozenset(client.courses)
+        self._mark(key, client.courses if place == ANYWHERE else ())
 
-    def _mark(self, live_session_id: int, course_id: int | None, user_id: int) -> None:
-        self._dirty_rooms[live_session_id].add(user_id)
-        if course_id is not None:
+    def _mark(self, key: Key, courses: Iterable[int]) -> None:
+        """Rosters that show this count are told with the next bundle."""
+        user_id, place = key
+        in_rosters = set(courses)
+        if place != ANYWHERE:
+            self._dirty_rooms[place].add(user_id)
+            if (course_id := self._course_of.get(place)) is not None:
+                self._dirty_courses[course_id].add(user_id)
+        for course_id in in_rosters:
             self._dirty_courses[course_id].add(user_id)
-        self._schedule()
-
-    def _schedule(self) -> None:
+        for live_session_id, of_course in self._course_of.items() if in_rosters else ():
+            if of_course in in_rosters:
+                self._dirty_rooms[live_session_id].add(user_id)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self.flush)
 
-    def _flush(self) -> None:
-        self._timer = None
+    # ------------------------------------------------------------------ telling
+
+    def flush(self) -> None:
+        """Tell what changed, now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         courses, self._dirty_courses = self._dirty_courses, defaultdict(set)
         rooms, self._dirty_rooms = self._dirty_rooms, defaultdict(set)
+        self._tell_others()
         for live_session_id, users in rooms.items():
-            inside = self._inside.get(live_session_id, Counter())
-            changes = [self._change(u, inside[u] > 0, inside[u]) for u in sorted(users)]
-            self._live.broadcast_droppable(
-                live_room(live_session_id), "presence", {"live_session_id": live_session_id, "changes": changes}
-            )
+            room = live_room(live_session_id)
+            if not self._live.members(room):
+                continue
+            changes = [self._change(u, live_session_id, [live_session_id]) for u in sorted(users)]
+            self._live.broadcast_droppable(room, "presence", {"live_session_id": live_session_id, "changes": changes})
         for course_id, users in courses.items():
-            of_course = [s for s, c in self._course_of.items() if c == course_id]
-            changes = [
-                self._change(u, any(self.is_inside(s, u) for s in of_course), self._tabs[u]) for u in sorted(users)
-            ]
-            self._live.broadcast_droppable(
-                course_room(course_id, Role.INSTRUCTOR), "presence", {"course_id": course_id, "changes": changes}
-            )
+            room = course_room(course_id, Role.INSTRUCTOR)
+            if not self._live.members(room):
+                continue
+            of_course = [number for number, course in self._course_of.items() if course == course_id]
+            changes = [self._change(u, ANYWHERE, of_course) for u in sorted(users)]
+            self._live.broadcast_droppable(room, "presence", {"course_id": course_id, "changes": changes})
+        inside = self._here.rooms() | self._elsewhere.total.rooms()
+        for live_session_id in self._course_of.keys() - inside:
+            del self._course_of[live_session_id]
 
-    def _change(self, user_id: int, in_room: bool, connections: int) -> dict[str, Any]:
-        return {"user_id": user_id, "online": self.is_online(user_id), "in_room": in_room, "connections": connections}
+    def _change(self, user_id: int, counted: int, rooms: Iterable[int]) -> dict[str, Any]:
+        return {
+            "user_id": user_id,
+            "online": self.is_online(user_id),
+            "in_room": any(self.is_inside(room, user_id) for room in rooms),
+            "connections": self._count((user_id, counted)),
+        }
+
+    def _tell_others(self) -> None:
+        untold, self._untold = list(self._untold.items()), {}
+        version = self._written.next_version() if untold else 0
+        for start in range(0, len(untold), TOLD_AT_ONCE):
+            part = untold[start : start + TOLD_AT_ONCE]
+            fact = PresenceTold(
+                self.lease_id,
+                version,
+                tuple((*key, self._here[key]) for key, _ in part),
+                {key[0]: tuple(sorted(courses)) for key, courses in part},
+                {room: self._course_of.get(room) for (_, room), _ in part if room != ANYWHERE},
+            )
+            self.tell([fact])

@@ -76,6 +76,21 @@ class Tab:
             await self.io.disconnect()
 
 
+async def refusal(url: str, auth: Any) -> dict[str, Any]:
+    """The data of a refused connect."""
+    client = socketio.AsyncClient(reconnection=False)
+    refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def heard(data: Any) -> None:
+        if not refused.done():
+            refused.set_result(data)
+
+    client.on("connect_error", heard, namespace="/live")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(url, namespaces=["/live"], auth=auth, transports=["websocket"], wait_timeout=PATIENCE)
+    return dict((await asyncio.wait_for(refused, PATIENCE))["data"])
+
+
 Connect = Callable[..., Awaitable[Tab]]
 
 

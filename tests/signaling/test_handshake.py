@@ -8,7 +8,6 @@ from typing import Any
 
 import jwt
 import pytest
-import socketio
 from aiohttp import web
 from sqlalchemy import select, update
 
@@ -25,22 +24,7 @@ from server.notifications.service import notify
 from signaling.client import Client, user_room
 from tests.conftest import SECRET
 from tests.factories import World
-from tests.signaling.conftest import PATIENCE, Connect, Tab
-
-
-async def _refusal(url: str, auth: Any) -> dict[str, Any]:
-    """The data of a refused connect."""
-    client = socketio.AsyncClient(reconnection=False)
-    refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def heard(data: Any) -> None:
-        if not refused.done():
-            refused.set_result(data)
-
-    client.on("connect_error", heard, namespace="/live")
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await client.connect(url, namespaces=["/live"], auth=auth, transports=["websocket"], wait_timeout=PATIENCE)
-    return dict((await asyncio.wait_for(refused, PATIENCE))["data"])
+from tests.signaling.conftest import PATIENCE, Connect, Tab, refusal
 
 
 async def test_only_a_good_token_gets_in(live_url: str, world: World, tab: Connect) -> None:
@@ -60,14 +44,14 @@ async def test_only_a_good_token_gets_in(live_url: str, world: World, tab: Conne
         ({"token": expired}, "token_expired"),
         ({"token": world.token("bo"), "notifications_after": "soon"}, "invalid"),
     ):
-        assert (await _refusal(live_url, auth))["code"] == code, auth
+        assert (await refusal(live_url, auth))["code"] == code, auth
     assert (await tab("bo")).io.connected
 
 
 async def test_the_eleventh_connection_of_one_person_is_refused(live_url: str, world: World, tab: Connect) -> None:
     for _ in range(10):
         await tab("bo")
-    assert (await _refusal(live_url, {"token": world.token("bo")}))["code"] == "too_many_connections"
+    assert (await refusal(live_url, {"token": world.token("bo")}))["code"] == "too_many_connections"
     assert (await tab("cleo")).io.connected
 
 

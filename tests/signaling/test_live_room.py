@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from server.app import GATEWAY
 from server.errors import DatabaseAway
 from server.live_sessions.tables import LiveSession, Participation, ProcessLease, RoomConnection
-from signaling.rooms.presence import end_leases
+from signaling.rooms.leases import end_leases
 from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class

@@ -1,85 +1,17 @@
-"""Two web processes on one PostgreSQL and one Redis: one room, one inbox, one door; also while Redis is away.
-
-Each application has its own engine, connections and bus, as two processes would have.
-"""
+"""Two web processes on one PostgreSQL and one Redis: one room, one inbox, one door; also while Redis is away."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
-
-import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from server.app import build
 from server.courses.tables import Course
-from server.db.database import Database
 from server.events import EnrollmentEnded
 from server.http.keys import DATABASE, READINESS, ROOMS
 from server.live_sessions.commands import CutOff, EndLiveSession, StartLiveSession
-from server.settings import Settings
-from tests.conftest import SECRET
 from tests.factories import World
-from tests.fakes import HeardFacts
-from tests.services import Postgres, Redis
-from tests.signaling.conftest import Tab
-
-Open = Callable[[int, str], Awaitable[Tab]]
-
-
-@pytest.fixture
-async def own_redis() -> AsyncIterator[Redis]:
-    """One that a test may kill."""
-    server = Redis.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def database(postgres: Postgres) -> AsyncIterator[Database]:
-    name = postgres.create()
-    opened = Database.open(postgres.url(name).replace("postgresql:", "postgresql+asyncpg:"), publisher=HeardFacts())
-    yield opened
-    await opened.close()
-    postgres.drop(name)
-
-
-@pytest.fixture
-async def processes(
-    database: Database, world: World, own_redis: Redis, tmp_path: Path
-) -> AsyncIterator[list[TestServer]]:
-    """Two servers; each with its own application."""
-    given = {
-        "DATABASE_URL": database.writer.url.render_as_string(hide_password=False),
-        "SECRET_KEY": SECRET,
-        "REDIS_URL": own_redis.url,
-        "LECTERN_DATA_DIR": str(tmp_path),
-    }
-    async with AsyncExitStack() as stack:
-        servers = []
-        for _ in range(2):
-            server = TestServer(build(Settings.model_validate(given)))
-            await server.start_server()
-            stack.push_async_callback(server.close)
-            servers.append(server)
-        yield servers
-
-
-@pytest.fixture
-async def open_tab(processes: list[TestServer], world: World) -> AsyncIterator[Open]:
-    """`await open_tab(1, "bo")`: a tab of that person on the second process."""
-    opened: list[Tab] = []
-
-    async def open_one(process: int, person: str) -> Tab:
-        made = Tab(str(processes[process].make_url("")).rstrip("/"))
-        opened.append(made)
-        return await made.connect(world.token(person))
-
-    yield open_one
-    for one in opened:
-        await one.close()
+from tests.services import Redis
+from tests.signaling.across.conftest import Open
 
 
 async def _start(server: TestServer, live_session_id: int, actor_id: int) -> None:
