@@ -89,7 +89,7 @@ class MediaDesk:
         room = self._room(client, wish.live_session_id)
         publish_tracks(room, PublishTracks(client.actor.id, sources))  # refuses before the worker is asked
         media = self._worker()
-        self._permit(room)
+        self._permit(wish.live_session_id)
         self._keep(client, wish.live_session_id)
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
         with _translated():
@@ -111,9 +111,9 @@ class MediaDesk:
         return {}
 
     async def subscribe(self, client: Client, wish: protocol.MediaSubscribe) -> Mapping[str, Any]:
-        room = self._room(client, wish.live_session_id)
+        self._room(client, wish.live_session_id)
         media = self._worker()
-        self._permit(room)
+        self._permit(wish.live_session_id)
         self._keep(client, wish.live_session_id)
         with _translated():
             offer = await media.subscribe(wish.live_session_id, client.connection.id, client.actor.id)
@@ -146,10 +146,11 @@ class MediaDesk:
         if after.status != "live":
             self._close_room(live_session_id)
             return
-        if live_session_id in self._told and any(
-            getattr(before, part) is not getattr(after, part) for part in DECIDING
-        ):
-            self._permit(after)
+        is_renewed = before is after  # the epoch: positions of the former one mean nothing
+        is_other = any(getattr(before, part) is not getattr(after, part) for part in DECIDING)
+        if live_session_id in self._told and (is_renewed or is_other):
+            # Between events that came together another process may have told the worker something else.
+            self._permit(live_session_id, even_if_told=after.seq != before.seq + 1)
         if before.participants is after.participants:
             return
         gone = {p.user_id for p in before.present} - {p.user_id for p in after.present}
@@ -180,13 +181,15 @@ class MediaDesk:
         if self._told.pop(live_session_id, None) is not None and self._media is not None:
             self._media.close_room(live_session_id)
 
-    def _permit(self, room: Room) -> None:
-        may = room.senders()
-        order = [room.host_id, *room.floor]
-        truth = (may, order)
-        if self._media is not None and self._told.get(room.live_session_id) != truth:
-            self._told[room.live_session_id] = truth
-            self._media.permit(room.live_session_id, may, order)
+    def _permit(self, live_session_id: int, *, even_if_told: bool = False) -> None:
+        """The worker learns who may send now, and at which position of the timeline that was so."""
+        entry = self._registry.known(live_session_id)
+        if entry is None or self._media is None:
+            return
+        truth = (may := entry.room.senders(), order := [entry.room.host_id, *entry.room.floor])
+        if even_if_told or self._told.get(live_session_id) != truth:
+            self._told[live_session_id] = truth
+            self._media.permit(live_session_id, may, order, entry.room.seq, entry.epoch)
 
     def _keep(self, client: Client, live_session_id: int) -> None:
         self._peers.setdefault(live_session_id, {})[client.connection.id] = client

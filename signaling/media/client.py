@@ -109,15 +109,21 @@ class MediaClient:
         return _offer(await self._ask("restart_subscribe", room=room, peer=peer))
 
     def permit(
-        self, room: int, may: Mapping[int, Iterable[str]], order: Sequence[int], revision: int | None = None
+        self,
+        room: int,
+        may: Mapping[int, Iterable[str]],
+        order: Sequence[int],
+        revision: int | None = None,
+        epoch: str = "",
     ) -> None:
         """Who may send which sources, and the stage's order: the instructor, then those with the floor.
 
-        The whole truth each time. `revision` (the timeline's seq) lets the worker ignore what another web process said
-        before it but which arrives after; None always counts.
+        The whole truth each time. `revision` and `epoch` (the timeline's position) let the worker ignore what another
+        web process said before it but which arrives after; a revision of None always counts.
         """
         named = [[user, sorted(sources)] for user, sources in may.items()]
-        said = {"do": "permit", "room": room, "may": named, "order": list(order), "revision": revision}
+        position = {"revision": revision, "epoch": epoch}
+        said = {"do": "permit", "room": room, "may": named, "order": list(order), **position}
         self._permits[room] = said
         self._say(said)
 

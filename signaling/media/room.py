@@ -8,6 +8,7 @@ returns.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from signaling.media.subscriber import Subscriber
 from signaling.media.values import Offer, Track
 
 PEERS_PER_ROOM = 2000  # connections of either kind
+EPOCHS = 16  # of a room's timeline that are remembered as over; a room sees a new one when it is restored, if ever
 PENDING_HANDSHAKES = 512  # of the worker; more are refused until some finish or time out
 
 Tell = Callable[[str, str, Mapping[str, Any]], None]  # (peer, what happened, its fields)
@@ -32,7 +34,8 @@ class Room:
         self.room_id, self.host, self._tell = room_id, host, tell
         self.may: dict[int, frozenset[str]] = {}
         self.order: tuple[int, ...] = ()
-        self.revision = -1
+        self.revision, self.epoch = -1, ""  # of the decision that holds
+        self._former: deque[str] = deque(maxlen=EPOCHS)
         self.publishers: dict[int, Publisher] = {}  # by user: one sending peer each
         self.subscribers: dict[str, Subscriber] = {}  # by peer
 
@@ -96,15 +99,20 @@ class Room:
         subscriber.link.restart()
         return subscriber.offer()
 
-    def permit(self, may: Mapping[int, frozenset[str]], order: Sequence[int], revision: int | None = None) -> None:
+    def permit(
+        self,
+        may: Mapping[int, frozenset[str]],
+        order: Sequence[int],
+        revision: int | None = None,
+        epoch: str = "",
+    ) -> None:
         """Who may send which sources, and the stage's order. What is not in it is dropped from this call on.
 
-        Several web processes may speak of one room: a revision older than one heard before is ignored.
+        Several web processes may speak of one room: a revision older than one heard before is ignored, and so is an
+        epoch that another has replaced; a new epoch counts from anew.
         """
-        if revision is not None:
-            if revision < self.revision:
-                return
-            self.revision = revision
+        if revision is not None and not self._is_later(revision, epoch):
+            return
         self.may, self.order = dict(may), tuple(order)
         for publisher in self.publishers.values():
             self._permit(publisher)
@@ -137,6 +145,14 @@ class Room:
                 )
 
     # --- inside -----------------------------------------------------------------------------------
+    def _is_later(self, revision: int, epoch: str) -> bool:
+        if epoch in self._former or (epoch == self.epoch and revision < self.revision):
+            return False
+        if epoch != self.epoch:
+            self._former.append(self.epoch)
+        self.revision, self.epoch = revision, epoch
+        return True
+
     def _guard(self) -> None:
         if len(self.publishers) + len(self.subscribers) >= PEERS_PER_ROOM or self.host.pending >= PENDING_HANDSHAKES:
             raise MediaFull()

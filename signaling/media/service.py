@@ -216,7 +216,8 @@ class Service:
         may = {int(user): frozenset(str(source) for source in sources) for user, sources in message["may"]}
         revision = message.get("revision")
         order = [int(user) for user in message["order"]]
-        self._room(side, message).permit(may, order, None if revision is None else int(revision))
+        epoch = str(message.get("epoch") or "")
+        self._room(side, message).permit(may, order, None if revision is None else int(revision), epoch)
 
     def _close_peer(self, side: WebSide, message: dict[str, Any]) -> None:
         if room := self.rooms.get(int(message["room"])):

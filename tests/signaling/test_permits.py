@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from server.app import GATEWAY
+from server.live_sessions.tables import LiveSession
 from signaling.media.client import MediaClient
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class
@@ -21,12 +22,14 @@ class HeardWorker:
     def __init__(self) -> None:
         self.may: dict[int, frozenset[str]] = {}
         self.closed: list[str] = []
+        self.permits: list[tuple[dict[int, frozenset[str]], list[int], int, str]] = []
 
     async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
         return "v=0"
 
-    def permit(self, room: int, may: dict[int, frozenset[str]], order: list[int]) -> None:
+    def permit(self, room: int, may: dict[int, frozenset[str]], order: list[int], revision: int, epoch: str) -> None:
         self.may = may
+        self.permits.append((may, order, revision, epoch))
 
     def close_peer(self, room: int, peer: str, reason: str) -> None:
         self.closed.append(reason)
@@ -67,3 +70,9 @@ async def test_policy_mute_and_removal_decide_whose_packets_flow(
     await ana.durable("participant_remove", **here, user_id=who)
     await bo.hear("room_closed")
     assert worker.closed == ["removed"]
+    positions = [revision for _, _, revision, _ in worker.permits]
+    assert positions == sorted(set(positions))
+    async with world.database.read() as read:
+        row = await read.get(LiveSession, room)
+    assert row is not None and {epoch for *_, epoch in worker.permits} == {row.epoch}
+    assert positions[-1] <= row.last_seq

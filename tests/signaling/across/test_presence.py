@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 from server.app import GATEWAY
 from server.http.keys import DATABASE
 from server.live_sessions.tables import Participation, PresenceCount
+from signaling.rooms.presence import PresenceTold
 from tests.factories import World
 from tests.services import Redis
 from tests.signaling.across.conftest import Apis, Open
@@ -109,7 +110,7 @@ async def test_without_redis_presence_crosses_within_three_seconds_and_with_it_a
     course = await world.course("ana", ["bo"])
     who, of = world.id_of("bo"), {"course_id": course.id}
     ana = await open_tab(0, "ana")
-    own_redis.stop()
+    own_redis.kill()
     async with asyncio.timeout(8):
         while any(server.app[GATEWAY].bus.is_up for server in processes):
             await asyncio.sleep(0.01)
@@ -118,20 +119,22 @@ async def test_without_redis_presence_crosses_within_three_seconds_and_with_it_a
     await bo.close()
     await _shows(ana, who, seconds=3, of=of, online=False, connections=0)
 
-    again = Redis.start(own_redis.port)
-    try:
-        async with asyncio.timeout(5):
-            while not all(server.app[GATEWAY].bus.is_up for server in processes):
-                await asyncio.sleep(0.01)
-        told = asyncio.Event()
-        presence = processes[0].app[GATEWAY].presence
-        heard = presence.hear
-        presence.hear = lambda fact: (heard(fact), told.set())  # type: ignore[method-assign, assignment, func-returns-value]
-        await open_tab(1, "bo")
-        await _shows(ana, who, seconds=3, of=of, online=True, connections=1)
-        assert told.is_set()
-    finally:
-        again.stop()
+    async with asyncio.timeout(5):
+        await own_redis.start_again()
+        while not all(server.app[GATEWAY].bus.is_up for server in processes):
+            await asyncio.sleep(0.01)
+    told = asyncio.Event()
+    presence = processes[0].app[GATEWAY].presence
+    heard = presence.hear
+
+    def hear(fact: PresenceTold) -> None:
+        told.set()
+        heard(fact)
+
+    presence.hear = hear  # type: ignore[method-assign]
+    await open_tab(1, "bo")
+    await _shows(ana, who, seconds=3, of=of, online=True, connections=1)
+    assert told.is_set()
 
 
 async def test_a_word_that_was_lost_comes_with_the_next_renewal(

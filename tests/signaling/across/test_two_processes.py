@@ -63,7 +63,7 @@ async def test_without_redis_everything_arrives_a_little_later(
     ana, bo, cleo = await open_tab(0, "ana"), await open_tab(1, "bo"), await open_tab(1, "cleo")
     for one in (ana, bo):
         await one.wish("join", live_session_id=room)
-    own_redis.stop()
+    own_redis.kill()
     for number in range(5):
         assert (await ana.durable("chat_send", live_session_id=room, text=f"{number}"))["ok"]
     lines = await bo.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[4:] and ls)

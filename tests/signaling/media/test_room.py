@@ -186,3 +186,15 @@ async def test_a_new_source_of_packets_on_the_same_line_is_cut_over_at_its_keyfr
     numbers = [packet.seq for packet in bo.packets["1"]]
     assert numbers == [(numbers[0] + step) & 0xFFFF for step in range(6)]
     assert bo.numbers("1")[3:] == [12, 13, 14]
+
+
+async def test_of_two_decisions_the_later_one_holds_whichever_arrives_first(place: Place) -> None:
+    later, earlier = ({ANA: frozenset({"microphone"})}, [ANA], 11, "first"), ({ANA: ALL}, [ANA], 10, "first")
+    place.room.permit(*later)
+    place.room.permit(*earlier)
+    assert place.room.may == later[0]
+    place.room.permit({BO: ALL}, [BO], 3, "restored")
+    assert place.room.may == {BO: ALL}
+    place.room.permit({ANA: ALL}, [ANA], 12, "first")
+    place.room.permit({ANA: ALL}, [ANA], 2, "restored")
+    assert place.room.may == {BO: ALL}
