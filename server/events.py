@@ -53,6 +53,13 @@ class SignInsEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """A person has another role: what they may do is judged anew, on every connection."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentProgressed:
     """Processing moved on: to the uploader's devices."""
 

@@ -66,6 +66,7 @@ class Announcer:
             events.EnrollmentActivated: self._enrolled,
             events.EnrollmentEnded: self._enrollment_ended,
             events.SignInsEnded: self._sign_ins_ended,
+            events.RoleChanged: self._role_changed,
             events.ContentProgressed: self._content_progressed,
             events.ContentReady: self._content_ready,
             events.ContentFailed: self._content_failed,
@@ -119,9 +120,17 @@ class Announcer:
     def _sign_ins_ended(self, fact: events.SignInsEnded) -> None:
         for client in self._clients(fact.user_id):
             if not fact.sign_in_ids or client.actor.sign_in_id in fact.sign_in_ids:
-                for live_session_id in list(client.places):
-                    self._media.close(client, live_session_id, "signed_out")
-                client.connection.close("signed out")
+                self._cut(client, "signed_out")
+
+    def _role_changed(self, fact: events.RoleChanged) -> None:
+        """Out, and in again by themselves as who they are now; their seats are held meanwhile."""
+        for client in self._clients(fact.user_id):
+            self._cut(client, "role_changed")
+
+    def _cut(self, client: Client, reason: str) -> None:
+        for live_session_id in list(client.places):
+            self._media.close(client, live_session_id, reason)
+        client.connection.close(reason.replace("_", " "))
 
     def _content_progressed(self, fact: events.ContentProgressed) -> None:
         told = {

@@ -24,7 +24,8 @@ from signaling.rooms.state import TimelineEvent
 WAITING_BELLS = 2_000  # not yet published; the oldest are dropped first, and healing brings what they announced
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 LISTEN_SECONDS = 0.2  # how late a change of watched rooms reaches Redis at the most
-PING_SECONDS = 2.0  # a half-open connection is found within two of these
+PING_SECONDS = 1.0  # a half-open connection is found within this and ANSWER_SECONDS
+ANSWER_SECONDS = 1.5
 LAST_BELLS_SECONDS = 0.5  # to publish them when closing
 CANCELLATIONS = 10  # Redis's client loses one that meets the end of what it waits for
 ROOM, FACTS = "lectern:room:", "lectern:facts"
@@ -123,7 +124,7 @@ class RedisBus:
     def _connect(self) -> Redis:
         return Redis.from_url(
             self._url,
-            socket_timeout=2 * PING_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=2,
             health_check_interval=int(PING_SECONDS),
         )

@@ -21,6 +21,7 @@ SHARED: dict[str, TypeAdapter[Any]] = {
         events.EnrollmentActivated,
         events.EnrollmentEnded,
         events.SignInsEnded,
+        events.RoleChanged,
         events.ContentProgressed,
         events.ContentReady,
         events.ContentFailed,

@@ -25,6 +25,7 @@ from signaling.client import live_room
 from signaling.doorway import Doorway, Guess
 from signaling.handshake import Handshake
 from signaling.healer import Healer
+from signaling.hurry import Hurry
 from signaling.live_namespace import LiveNamespace
 from signaling.media.client import MediaClient
 from signaling.media_desk import MediaDesk
@@ -89,13 +90,14 @@ class Gateway:
                 on_facts=self._heard,
                 on_missed=self._missed,
             )
-        readiness.bus_is_up = self.presence.is_bus_up = lambda: self.bus.is_up
+        readiness.bus_is_up = lambda: self.bus.is_up
+        self.presence.is_in_hurry = Hurry(readiness.bus_is_up)
         self.presence.tell = self.bus.tell
         self.timeline.ring = self.bus.ring
         self._healer = Healer(
             database,
             self._registry,
-            self.bus,
+            Hurry(readiness.bus_is_up),
             rooms=self._rooms_here,
             clients=lambda: [connection.state for connection in self.live.connections()],
             announce=hear,

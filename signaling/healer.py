@@ -6,7 +6,7 @@ Runs where several processes may write (PostgreSQL); one process alone hears of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -18,18 +18,19 @@ from server.accounts.tables import SignIn, User
 from server.courses.tables import Enrollment
 from server.db.database import Database
 from server.errors import LecternError
+from server.live_sessions import service as live_sessions
 from server.live_sessions.tables import LiveSession
 from server.notifications import service as notifications
-from server.notifications.tables import Notification
-from signaling.bus import Bus
 from signaling.client import Client
+from signaling.hurry import Hurry
 from signaling.rooms.effects import RoomClosed, RoomOpened
 from signaling.rooms.registry import Registry
 
-COMPARE_SECONDS, COMPARE_WITHOUT_BUS_SECONDS = 2.0, 1.0
-PEOPLE_SECONDS = 10.0  # how late a lost revocation is noticed, without Redis
-INBOX_LOOKS_BACK = timedelta(seconds=30)
+COMPARE_SECONDS, COMPARE_IN_HURRY_SECONDS = 2.0, 1.0
+PEOPLE_SECONDS, PEOPLE_IN_HURRY_SECONDS = 10.0, 2.0  # how late a revocation is noticed whose bell was lost
+LOOKS_BACK = timedelta(seconds=30)
 AT_ONCE = 500  # ids in one query
+TOLD_AT_ONCE = 2_000  # rows in one look back; with more within LOOKS_BACK the oldest are left to a reconnection
 log = structlog.get_logger(__name__)
 
 
@@ -40,19 +41,21 @@ class Healer:
         self,
         database: Database,
         registry: Registry,
-        bus: Bus,
+        is_in_hurry: Hurry,
         *,
         rooms: Callable[[], Sequence[int]],
         clients: Callable[[], Sequence[Client]],
         announce: Callable[[Sequence[object]], None],
     ) -> None:
-        self._database, self._registry, self._bus = database, registry, bus
+        self._database, self._registry, self._is_in_hurry = database, registry, is_in_hurry
         self._rooms, self._clients, self._announce = rooms, clients, announce
         self._tasks: list[asyncio.Task[None]] = []
-        self._told: set[int] = set()
+        self._told: set[object] = set()
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._compare_rooms()), asyncio.create_task(self._compare_people())]
+        rooms = self._again_and_again(COMPARE_SECONDS, COMPARE_IN_HURRY_SECONDS, self.look_at_rooms)
+        people = self._again_and_again(PEOPLE_SECONDS, PEOPLE_IN_HURRY_SECONDS, self.look_at_people)
+        self._tasks = [asyncio.create_task(look) for look in (rooms, people)]
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -60,27 +63,25 @@ class Healer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _compare_rooms(self) -> None:
+    async def _again_and_again(
+        self, seconds: float, in_hurry_seconds: float, look: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Slept in the short steps, so that a bus that goes away is noticed."""
+        now = asyncio.get_running_loop().time
+        looked_at = now()
         while True:
-            await asyncio.sleep(COMPARE_SECONDS if self._bus.is_up else COMPARE_WITHOUT_BUS_SECONDS)
-            try:
-                await self.look_at_rooms()
-                if not self._bus.is_up:
-                    await self.look_at_inboxes()
-            except LecternError as error:
-                log.warning("rooms not compared", reason=error.code)
-            except Exception:
-                log.exception("comparing rooms failed")
+            await asyncio.sleep(in_hurry_seconds)
+            if self._is_in_hurry() or now() - looked_at >= seconds - in_hurry_seconds / 2:
+                looked_at = now()
+                await self._try(look)
 
-    async def _compare_people(self) -> None:
-        while True:
-            await asyncio.sleep(PEOPLE_SECONDS)
-            try:
-                await self.look_at_people()
-            except LecternError as error:
-                log.warning("people not compared", reason=error.code)
-            except Exception:
-                log.exception("comparing people failed")
+    async def _try(self, look: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await look()
+        except LecternError as error:
+            log.warning("not compared", look=look.__name__, reason=error.code)
+        except Exception:
+            log.exception("comparing failed", look=look.__name__)
 
     async def look_at_rooms(self) -> None:
         """Rooms behind the log catch up; sessions that began or ended unheard are announced here."""
@@ -98,27 +99,30 @@ class Healer:
                     self._announce([RoomOpened(live_session_id)])
                 elif status in ("ended", "cancelled"):
                     self._announce([RoomClosed(live_session_id, end_reason or status)])
+        if self._is_in_hurry():
+            await self.look_at_what_was_told()
 
-    async def look_at_inboxes(self) -> None:
-        """While bells are away: what others wrote to inboxes of people connected here."""
-        user_ids = {client.actor.id for client in self._clients()}
-        async with self._database.read() as read:
-            rows = list(
-                await read.scalars(
-                    select(Notification)
-                    .where(Notification.user_id.in_(user_ids), Notification.created_at > read.now - INBOX_LOOKS_BACK)
-                    .order_by(Notification.id)
-                    .limit(AT_ONCE)
-                )
-            )
-        fresh = [row for row in rows if row.id not in self._told]
-        self._told = {row.id for row in rows}
+    async def look_at_what_was_told(self) -> None:
+        """While bells are away: what others wrote to inboxes, and did to sessions, of people connected here."""
+        clients = list(self._clients())
+        told: dict[object, object] = {}
+        for start in range(0, len(clients), AT_ONCE):
+            part = clients[start : start + AT_ONCE]
+            user_ids = {client.actor.id for client in part}
+            course_ids = {course_id for client in part for course_id in client.courses}
+            async with self._database.read() as read:
+                since = read.now - LOOKS_BACK
+                for row in await notifications.added_since(read, user_ids, since, TOLD_AT_ONCE):
+                    told["notification", row.id] = events.NotificationsAdded(((row.user_id, notifications.shown(row)),))
+                for at, fact in await live_sessions.changed_since(read, course_ids, user_ids, since, TOLD_AT_ONCE):
+                    told["live session", fact.live_session_id, at] = fact
+        fresh = [fact for key, fact in told.items() if key not in self._told]
+        self._told = set(told)
         if fresh:
-            items = tuple((row.user_id, notifications.shown(row)) for row in fresh)
-            self._announce([events.NotificationsAdded(items)])
+            self._announce(fresh)
 
     async def look_at_people(self) -> None:
-        """Whoever lost a sign-in, an account or a course elsewhere loses the connection or the rooms here."""
+        """Whoever lost a sign-in, an account, a role or a course elsewhere loses the connection or the rooms here."""
         clients = list(self._clients())
         for start in range(0, len(clients), AT_ONCE):
             await self._compare(clients[start : start + AT_ONCE])
@@ -127,9 +131,8 @@ class Healer:
         user_ids = {client.actor.id for client in clients}
         sign_in_ids = {client.actor.sign_in_id for client in clients}
         async with self._database.read() as read:
-            disabled = set(
-                await read.scalars(select(User.id).where(User.id.in_(user_ids), User.disabled_at.is_not(None)))
-            )
+            people = select(User.id, User.role, User.disabled_at).where(User.id.in_(user_ids))
+            standing = {user_id: (role, disabled_at) for user_id, role, disabled_at in await read.execute(people)}
             over = set(
                 await read.scalars(select(SignIn.id).where(SignIn.id.in_(sign_in_ids), SignIn.ended_at.is_not(None)))
             )
@@ -137,7 +140,10 @@ class Healer:
                 Enrollment.user_id.in_(user_ids), Enrollment.status == "active"
             )
             enrolled = {(user_id, course_id) for user_id, course_id in await read.execute(active)}
+        disabled = {user_id for user_id, (_, disabled_at) in standing.items() if disabled_at is not None}
         facts: list[object] = [events.SignInsEnded(user_id) for user_id in sorted(disabled)]
+        others = {c.actor.id for c in clients if standing.get(c.actor.id, (c.actor.role.value,))[0] != c.actor.role}
+        facts += [events.RoleChanged(user_id) for user_id in sorted(others - disabled)]
         changed: set[tuple[int, int, bool]] = set()
         for client in clients:
             actor = client.actor

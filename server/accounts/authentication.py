@@ -17,7 +17,7 @@ from server.accounts.tables import SignIn, User
 from server.accounts.tokens import AccessClaims, Tokens
 from server.db import Database
 from server.errors import Unauthenticated
-from server.events import SignInsEnded
+from server.events import RoleChanged, SignInsEnded
 
 STALE_SECONDS = 1.0
 REMEMBERED = 4096  # sign-ins; when full, all are forgotten and asked for again
@@ -63,10 +63,12 @@ class Authenticator:
                 del self._known[sign_in_id]
 
     def publish(self, facts: Sequence[object]) -> None:
-        """Hear that sign-ins ended, as one of the publisher's listeners."""
+        """Hear that sign-ins ended or a role changed, as one of the publisher's listeners."""
         for fact in facts:
             if isinstance(fact, SignInsEnded):
                 self.forget(fact.user_id, fact.sign_in_ids)
+            elif isinstance(fact, RoleChanged):
+                self.forget(fact.user_id)
 
     async def _look_up(self, claims: AccessClaims) -> _Standing:
         asked_at, forgotten = self._clock(), self._forgotten

@@ -17,7 +17,7 @@ from server.accounts.rules import Held, Judged, expiry, is_email, judge, normal_
 from server.accounts.tables import SignIn, User
 from server.db import Reading, Work
 from server.errors import Conflict, Forbidden, Invalid, Missing
-from server.events import SignInsEnded
+from server.events import RoleChanged, SignInsEnded
 from server.http.paging import Page
 
 KEPT_AFTER_END = timedelta(days=7)  # rows of old sign-ins are swept when their person signs in again
@@ -122,10 +122,11 @@ async def set_profile(work: Work, user: User, *, name: str, avatar_url: str | No
 
 
 async def set_role(work: Work, user_id: int, role: AccountRole) -> User:
-    """Raises Missing."""
+    """Their connections end, and come back with the new role. Raises Missing."""
     user = await _locked(work, user_id)
     if user.role != role.value:
         user.role, user.updated_at = role.value, work.now
+        work.announce(RoleChanged(user_id))
     return user
 
 

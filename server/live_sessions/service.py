@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select
@@ -134,6 +135,23 @@ async def announce_change(work: Work, row: LiveSession) -> None:
     await work.flush()
     shown = (await shown_many(work, [row], {}, base_url=""))[0].model_dump(mode="json")
     work.announce(LiveSessionChanged(row.id, row.course_id, row.host_id, shown))
+
+
+async def changed_since(
+    read: Reading, course_ids: Collection[int], host_ids: Collection[int], since: datetime, limit: int
+) -> list[tuple[datetime, LiveSessionChanged]]:
+    """The latest changes of these courses' sessions, and of those these hosts have without a course; oldest first."""
+    of_host = and_(LiveSession.course_id.is_(None), LiveSession.host_id.in_(host_ids))
+    query = select(LiveSession).where(
+        LiveSession.updated_at > since, or_(LiveSession.course_id.in_(course_ids), of_host)
+    )
+    newest = query.order_by(LiveSession.updated_at.desc(), LiveSession.id.desc()).limit(limit)
+    rows = list(reversed(list(await read.scalars(newest))))
+    shown = await shown_many(read, rows, {}, base_url="")
+    return [
+        (row.updated_at, LiveSessionChanged(row.id, row.course_id, row.host_id, told.model_dump(mode="json")))
+        for row, told in zip(rows, shown, strict=True)
+    ]
 
 
 async def tell_cancelled(work: Work, row: LiveSession) -> None:

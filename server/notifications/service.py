@@ -70,6 +70,13 @@ async def missed(read: Reading, user_id: int, after: int | None) -> list[dict[st
     return [shown(row) for row in reversed(list(await read.scalars(query)))]
 
 
+async def added_since(read: Reading, user_ids: Collection[int], since: datetime, limit: int) -> list[Notification]:
+    """The newest rows in these people's inboxes, oldest first."""
+    of_them = (Notification.user_id.in_(user_ids), Notification.created_at > since)
+    rows = await read.scalars(select(Notification).where(*of_them).order_by(Notification.id.desc()).limit(limit))
+    return list(reversed(list(rows)))
+
+
 async def unread_count(read: Reading, user_id: int) -> int:
     query = select(func.count()).select_from(Notification)
     return int(await read.scalar(query.where(Notification.user_id == user_id, Notification.read_at.is_(None))))

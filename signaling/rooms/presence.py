@@ -27,8 +27,7 @@ from signaling.rooms.leases import end_lease, end_leases, take_lease
 from signaling.transport import LiveServer
 
 RENEW_SECONDS = 5.0
-LOOK_SECONDS = 1.0  # how often it is asked whether something is due
-HURRY_SECONDS = 10.0  # after the bus was away: counts are exchanged at every look
+LOOK_SECONDS = 1.0  # how often it is asked whether something is due; while bells are away, something is
 COALESCE_SECONDS = 0.2
 TOLD_AT_ONCE = 500  # counts in one fact
 log = structlog.get_logger(__name__)
@@ -71,7 +70,7 @@ class Presence:
         self.retake: Callable[[], Awaitable[None]] = _nothing
         self.sweep: Callable[[], Awaitable[None]] = _nothing
         self.tell: Callable[[Sequence[object]], None] = lambda facts: None
-        self.is_bus_up: Callable[[], bool] = lambda: True
+        self.is_in_hurry: Callable[[], bool] = lambda: False
 
     # ------------------------------------------------------------------ the lease
 
@@ -98,17 +97,15 @@ class Presence:
 
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time
-        due, hurried_until = now() + RENEW_SECONDS, 0.0
+        due = now() + RENEW_SECONDS
         while True:
             await asyncio.sleep(min(LOOK_SECONDS, max(0.0, due - now())))
-            if not self.is_bus_up():
-                hurried_until = now() + HURRY_SECONDS
             try:
                 if now() >= due:
                     due = now() + RENEW_SECONDS
                     await self.renew()
                     await self.sweep()
-                elif self._is_shared and now() < hurried_until:
+                elif self._is_shared and self.is_in_hurry():
                     await self.exchange()
             except LecternError as error:
                 log.warning("lease not renewed", lease_id=self.lease_id, reason=error.code)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
+from server.app import GATEWAY
 from server.courses.tables import Course
 from server.events import EnrollmentEnded
-from server.http.keys import DATABASE, READINESS, ROOMS
+from server.http.keys import DATABASE, ROOMS
 from server.live_sessions.commands import CutOff, EndLiveSession, StartLiveSession
 from tests.factories import World
 from tests.services import Redis
 from tests.signaling.across.conftest import Open
+
+LATE_SECONDS = 3  # what crosses processes while Redis is away
+BACK_SECONDS = 5  # after its return everything is as before
 
 
 async def _start(server: TestServer, live_session_id: int, actor_id: int) -> None:
@@ -56,24 +62,52 @@ async def test_who_is_revoked_here_is_out_there(processes: list[TestServer], wor
     assert (await bo.hear("room_closed"))["reason"] == "revoked"
 
 
-async def test_without_redis_everything_arrives_a_little_later(
+async def test_without_redis_everything_arrives_within_three_seconds(
     processes: list[TestServer], world: World, open_tab: Open, own_redis: Redis
 ) -> None:
-    room = (await world.live_session(students=["bo", "cleo"])).id
+    course = await world.course("ana", ["bo", "cleo"])
+    room = (await world.live_session(course=course)).id
     ana, bo, cleo = await open_tab(0, "ana"), await open_tab(1, "bo"), await open_tab(1, "cleo")
     for one in (ana, bo):
         await one.wish("join", live_session_id=room)
     own_redis.kill()
     for number in range(5):
         assert (await ana.durable("chat_send", live_session_id=room, text=f"{number}"))["ok"]
-    lines = await bo.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[4:] and ls)
+    async with asyncio.timeout(LATE_SECONDS):
+        lines = await bo.until(lambda t: (ls := [e for e in t.events if e["type"] == "chat_posted"])[4:] and ls)
     assert [line["payload"]["text"] for line in lines] == [str(number) for number in range(5)]
     second = (await world.live_session(students=["cleo"], status="scheduled", title="Another")).id
     await _start(processes[0], second, world.id_of("ana"))
-    assert (await cleo.hear("notification"))["data"]["live_session_id"] == second
-    processes[0].app[READINESS].sockets_accepted = True
+    async with asyncio.timeout(LATE_SECONDS):
+        assert (await cleo.hear("notification"))["data"]["live_session_id"] == second
+        told = await cleo.until(lambda t: [s for s in t.all("live_session") if s["id"] == second])
+    assert (told[-1]["status"], told[-1]["my_role"]) == ("live", "student")
     async with ClientSession() as session, session.get(processes[0].make_url("/readyz")) as answer:
         assert (answer.status, (await answer.json())["degraded"]) == (200, ["redis"])
+
+
+async def test_when_redis_returns_all_is_as_before_and_nothing_of_the_time_between_is_missing(
+    processes: list[TestServer], world: World, open_tab: Open, own_redis: Redis
+) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    for one in (ana, bo):
+        await one.wish("join", live_session_id=room)
+    own_redis.kill()
+    said = 0
+    returning = asyncio.create_task(own_redis.start_again())
+    async with asyncio.timeout(LATE_SECONDS + BACK_SECONDS):
+        while not (returning.done() and all(server.app[GATEWAY].bus.is_up for server in processes)):
+            assert (await ana.durable("chat_send", live_session_id=room, text=f"{said}"))["ok"]
+            said += 1
+            await asyncio.sleep(0.2)  # within what one person may say
+    await returning
+    assert (await ana.durable("chat_send", live_session_id=room, text=f"{said}"))["ok"]
+    async with asyncio.timeout(LATE_SECONDS):
+        wanted = [str(number) for number in range(said + 1)]
+        await bo.until(lambda t: [e["payload"]["text"] for e in t.events if e["type"] == "chat_posted"] == wanted)
+    async with ClientSession() as session, session.get(processes[0].make_url("/readyz")) as answer:
+        assert (answer.status, (await answer.json())["degraded"]) == (200, [])
 
 
 async def test_order_votes_and_peers_cross_processes(processes: list[TestServer], world: World, open_tab: Open) -> None:
