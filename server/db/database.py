@@ -6,6 +6,7 @@ announce() and leaves after the commit, never before.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -25,6 +26,7 @@ from server.ports import Clock, Publisher, SystemClock
 
 T = TypeVar("T")
 SLOW_WORK_SECONDS = 0.05
+PING_SECONDS = 1.5  # a database that hangs is away long before its connections time out
 log = structlog.get_logger(__name__)
 
 
@@ -89,6 +91,7 @@ class Database:
 
     def __init__(self, engines: Engines, publisher: Publisher, clock: Clock) -> None:
         self._engines, self.publisher, self.clock = engines, publisher, clock
+        self._pinging: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, url: str, *, publisher: Publisher, clock: Clock | None = None) -> Database:
@@ -103,10 +106,25 @@ class Database:
         return self._engines.write
 
     async def close(self) -> None:
+        if self._pinging is not None:
+            self._pinging.cancel()
+            await asyncio.gather(self._pinging, return_exceptions=True)
         await self._engines.dispose()
 
     async def ping(self) -> None:
-        """Raises DatabaseAway when the database does not answer."""
+        """Raises DatabaseAway when the database does not answer, or not within PING_SECONDS.
+
+        One question at a time: while it is unanswered, whoever asks waits for the same answer.
+        """
+        if self._pinging is None or self._pinging.done():
+            self._pinging = asyncio.create_task(self._ping(), name="database ping")
+            self._pinging.add_done_callback(lambda ping: ping.cancelled() or ping.exception())
+        done, _ = await asyncio.wait([self._pinging], timeout=PING_SECONDS)
+        if not done:
+            raise DatabaseAway()
+        self._pinging.result()
+
+    async def _ping(self) -> None:
         async with self.read() as read:
             await read.execute(text("SELECT 1"))
 
