@@ -154,11 +154,12 @@ class Stage:
         return Api(self._http, self.servers[server].program.url, self.world.token(person))
 
     @asynccontextmanager
-    async def load(self, lines_per_second: float = 25.0) -> AsyncIterator[None]:
-        """Everybody talks now and then, each line after the answer to the one before, at most three unanswered."""
+    async def load(self, lines_per_second: float = 25.0, people: Sequence[str] = ()) -> AsyncIterator[None]:
+        """`people`, or everybody, talk now and then; whoever has three lines unanswered waits."""
+        speakers = people or self.people
 
         async def talk(client: LightClient, chance: random.Random) -> None:
-            mean = len(self.clients) / lines_per_second
+            mean = len(speakers) / lines_per_second
             said: list[Wish] = []
             while True:
                 await asyncio.sleep(chance.uniform(0, 2 * mean))
@@ -167,8 +168,10 @@ class Stage:
                     said.append(client.wish("chat_send", text=f"{client.person} says {chance.random()}"))
 
         tasks = [
-            asyncio.create_task(talk(client, random.Random(f"{self.seed}/{person}/talk/{self.chance.random()}")))
-            for person, client in self.clients.items()
+            asyncio.create_task(
+                talk(self.clients[person], random.Random(f"{self.seed}/{person}/talk/{self.chance.random()}"))
+            )
+            for person in speakers
         ]
         try:
             yield
