@@ -62,12 +62,20 @@ class LightClient:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
+    async def move(self, port: int) -> None:
+        """Give up this connection and come back by another server."""
+        await self.close()
+        self.port = port
+        self.start()
+
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for timer in self._timers:
             timer.cancel()
+        self.is_live, self._ws = False, None
+        self._acks.clear()
 
     def wish(self, event: str, **payload: Any) -> Wish:
         """Send until answered; returns at once."""

@@ -180,6 +180,12 @@ class Stage:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def gone_home(self, person: str) -> None:
+        """Somebody closes the tab; what they were told is of no interest any more."""
+        await self.clients.pop(person).close()
+        self.people.remove(person)
+        del self.history.views[person]
+
     async def talked(self, seconds: float) -> None:
         """Let the class go on for so long."""
         await asyncio.sleep(seconds)
@@ -244,12 +250,12 @@ class Stage:
             ]
         return self.history.judged(Log(row.last_seq, events, answers))
 
-    async def seats(self) -> dict[str, str]:
-        """Where each person's seat stands in the database: held (a connection holds it), vacated, or missing."""
+    async def seats(self, people: Sequence[str] = ()) -> dict[str, str]:
+        """Where `people`'s seats, or everybody's, stand: held (by a connection), vacated, or missing."""
         async with self.reading() as read:
             open_ones = select(Participation).filter_by(live_session_id=self.room, left_at=None)
             stays = {stay.user_id: stay for stay in await read.scalars(open_ones)}
-        found = {person: stays.get(self.world.id_of(person)) for person in self.people}
+        found = {person: stays.get(self.world.id_of(person)) for person in people or self.people}
         return {
             person: "missing" if stay is None else "held" if stay.last_seen_at is None else "vacated"
             for person, stay in found.items()
