@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from signaling.transport import packets
@@ -92,3 +92,15 @@ class Connection:
     def drop(self, reason: str) -> None:
         """Its end has begun: nothing is sent from here on."""
         self.connected, self.gone, self.reason, self._held = False, True, reason, None
+
+
+def send_all(connections: Iterable[Connection], wire: Wire) -> int:
+    """`send` to each, in one pass and without a call for those on WebSocket: most of what a broadcast costs is here."""
+    frame, told = wire.frame, 0
+    for connection in connections:
+        link = connection._socket.link
+        if link is None or connection._held is not None:
+            told += connection.send(wire)
+        elif connection.connected:
+            told += link.write(frame)
+    return told

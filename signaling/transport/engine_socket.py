@@ -30,7 +30,7 @@ NOOP_PAUSE = 0.1  # during an upgrade a poll is answered after this long, so tha
 class EngineSocket:
     """A client's session. `seats` belongs to the layer above, which is told of the end once, by `engine.ended`."""
 
-    __slots__ = ("_candidate", "_engine", "_heartbeat", "_linger", "_link", "_outbox", "closed", "connected",
+    __slots__ = ("_candidate", "_engine", "_heartbeat", "_linger", "_outbox", "closed", "connected", "link",
                  "remote_address", "seats", "sid", "upgraded", "upgrading", "why")  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, remote_address: str) -> None:
@@ -44,7 +44,7 @@ class EngineSocket:
         self.closed = False
         self.why: str | None = None  # the reason of the end, once it has begun
         self._engine = engine
-        self._link: Link | None = None
+        self.link: Link | None = None
         self._candidate: Link | None = None  # a WebSocket that has not completed its upgrade
         self._outbox = Outbox()
         self._linger: asyncio.TimerHandle | None = None
@@ -54,7 +54,7 @@ class EngineSocket:
 
     @property
     def unread_bytes(self) -> int:
-        return self._link.unread_bytes if self._link is not None else self._outbox.unread_bytes
+        return self.link.unread_bytes if self.link is not None else self._outbox.unread_bytes
 
     @property
     def is_polled(self) -> bool:
@@ -63,14 +63,14 @@ class EngineSocket:
 
     def send(self, wire: Wire) -> bool:
         """Queue a message in order; False when the session has ended."""
-        if self._link is not None:
-            return self.why is None and self._link.write(wire.frame)
+        if self.link is not None:
+            return self.why is None and self.link.write(wire.frame)
         return self._put(wire.parts)
 
     def flush(self) -> None:
         """Write now what was gathered in this loop turn."""
-        if self._link is not None:
-            self._link.flush()
+        if self.link is not None:
+            self.link.flush()
 
     def _put(self, parts: tuple[Part, ...]) -> bool:
         if self.why is not None:
@@ -83,8 +83,8 @@ class EngineSocket:
         return True
 
     def _ping(self) -> None:
-        if self._link is not None:
-            self._link.write(framed(PING))
+        if self.link is not None:
+            self.link.write(framed(PING))
         else:
             self._put((PING,))
 
@@ -98,8 +98,8 @@ class EngineSocket:
         if self.why is not None:
             return
         self._over(reason)
-        if self._link is not None:
-            self._link.close(code)
+        if self.link is not None:
+            self.link.close(code)
             self._gone()
             return
         self._outbox.put(CLOSE)
@@ -110,8 +110,8 @@ class EngineSocket:
     def abort(self, reason: str) -> None:
         """Drop the transport with everything unsent."""
         self._over(reason)
-        if self._link is not None:
-            self._link.abort()
+        if self.link is not None:
+            self.link.abort()
         self._gone()
         self._outbox.drain()
         self._outbox.wake()
@@ -223,7 +223,7 @@ class EngineSocket:
             return False
 
     def _carry(self, link: Link) -> None:
-        self._link = link
+        self.link = link
         self.upgraded = True
         link.when_slow(self._slow)
 
@@ -255,8 +255,8 @@ class EngineSocket:
             self._heartbeat.pong()
         elif kind == CLOSE:
             self._over("client disconnect")
-            if self._link is not None:
-                self._link.close()
+            if self.link is not None:
+                self.link.close()
             else:
                 self._outbox.drain()
                 self._outbox.wake()

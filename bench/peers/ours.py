@@ -1,0 +1,57 @@
+"""Lectern's transport by itself: the product's server class with handlers that only let people in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from bench.peers._orders import obey, say
+from signaling.transport import Connection, LiveServer, TransportLimits
+
+LIMITS = TransportLimits(ping_interval=3600, ping_timeout=3600, connect_timeout=60)
+
+
+class Class:
+    """Everybody is in one room."""
+
+    events = frozenset[str]()
+    server: LiveServer
+
+    async def connect(self, connection: Connection, auth: Mapping[str, Any]) -> None:
+        self.server.enter(connection, "class")
+
+    async def handle(self, connection: Connection, event: str, payload: object) -> dict[str, Any]:
+        return {}
+
+    async def unknown(self, connection: Connection, event: str) -> dict[str, Any]:
+        return {}
+
+    async def refused(self, connection: Connection, event: str, reason: str, wait: float | None) -> dict[str, Any]:
+        return {}
+
+    async def disconnected(self, connection: Connection, reason: str) -> None:
+        pass
+
+
+async def main() -> None:
+    told = json.loads(sys.argv[1])
+    handlers = Class()
+    server = handlers.server = LiveServer(handlers, limits=LIMITS)
+    app = web.Application()
+    server.attach(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+    say(port=runner.addresses[0][1], version=sys.version.split()[0])
+    await obey(lambda: server.broadcast("class", "timeline", told))
+    await server.close()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
