@@ -167,9 +167,13 @@ test("a draining server is given the time it asks for, and the usual haste retur
   const { socket } = aConnection();
   socket.accept();
   socket.hear("draining", { retry_after: 2 });
+  assert.deepEqual([socket.delays.at(-1), socket.longest.at(-1)], [2000, 2000]); // the longest pause must not cut it short
   socket.drop();
+  socket.attempted(); // should the first attempt fail, the next ones come as fast as ever
+  assert.deepEqual([socket.delays.at(-1), socket.longest.at(-1)], [250, 1000]);
   socket.accept();
-  assert.deepEqual(socket.delays, [250, 2000, 250]);
+  socket.hear("draining", { retry_after: 0.02 });
+  assert.deepEqual([socket.delays.at(-1), socket.longest.at(-1)], [250, 1000]);
 });
 
 test("a full server is asked again later and a closed namespace is returned to", () => {

@@ -14,7 +14,14 @@ export class FakeSocket {
     this.sent = [];
     this.connects = 0;
     this.delays = [];
-    this.io = { reconnectionDelay: (ms) => this.delays.push(ms) };
+    this.longest = [];
+    /** What listens to the manager's `reconnect_attempt`. */
+    this.attempted = () => {};
+    this.io = {
+      reconnectionDelay: (ms) => this.delays.push(ms),
+      reconnectionDelayMax: (ms) => this.longest.push(ms),
+      once: (_, act) => (this.attempted = act),
+    };
     /** Answers wishes by itself when set. */
     this.answers = null;
   }

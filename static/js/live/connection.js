@@ -138,8 +138,7 @@ export class Connection {
   #up() {
     this.wasUp = true;
     this.refused = 0;
-    this.socket.io?.reconnectionDelay?.(BACK_OFF.reconnectionDelay);
-    this.socket.io?.reconnectionDelayMax?.(BACK_OFF.reconnectionDelayMax);
+    this.#pace(BACK_OFF.reconnectionDelay, BACK_OFF.reconnectionDelayMax);
     this.#show("online");
     this.#tell("up", {});
     this.outbox.resume();
@@ -187,9 +186,23 @@ export class Connection {
   /** @param {string} event @param {any} payload */
   #heard(event, payload) {
     if (event === "auth_expiring") this.#renew();
-    if (event === "draining") this.socket.io?.reconnectionDelay?.(Math.max(0.25, payload.retry_after ?? 1) * 1000);
+    if (event === "draining") this.#returnAfter(payload.retry_after ?? 1);
     if (event === "notification" && !this.#isNew(payload.id)) return;
     this.#tell(event, payload);
+  }
+
+  /** The server goes away and asks for a moment, so that not everybody returns at once; after it the usual haste.
+   * @param {number} seconds */
+  #returnAfter(seconds) {
+    const pause = Math.max(BACK_OFF.reconnectionDelay, seconds * 1000);
+    this.#pace(pause, Math.max(pause, BACK_OFF.reconnectionDelayMax));
+    this.socket.io?.once?.("reconnect_attempt", () => this.#pace(BACK_OFF.reconnectionDelay, BACK_OFF.reconnectionDelayMax));
+  }
+
+  /** Milliseconds before the first attempt to return, and between later ones. @param {number} delay @param {number} longest */
+  #pace(delay, longest) {
+    this.socket.io?.reconnectionDelay?.(delay);
+    this.socket.io?.reconnectionDelayMax?.(longest);
   }
 
   async #renew() {
