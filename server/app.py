@@ -35,6 +35,7 @@ from server.ports import Clock, Publisher, SystemClock
 from server.settings import Settings
 from signaling import asyncapi
 from signaling.gateway import Gateway
+from signaling.transport import Place
 
 BODY_BYTES = 1024 * 1024  # of a request that is no upload; more is refused with 413
 LOOP_TICK_SECONDS = 0.5
@@ -84,10 +85,12 @@ def build(
     sign_in_links: Mapping[str, int] | None = None,
     clock: Clock | None = None,
     runs_jobs: bool = True,
+    place: Place | None = None,
 ) -> web.Application:
     """The application. Without `media_address` it serves everything but media (and /readyz asks for none).
 
     `sign_in_links` (token hash to user id) exists in a demo alone. Without `runs_jobs` somebody else does the jobs.
+    `place` says which of several web processes on one port this is.
     """
     clock = clock or SystemClock()
     told = FanOut()
@@ -95,11 +98,12 @@ def build(
         client_max_size=BODY_BYTES,
         middlewares=[linger, middleware.observe, middleware.cross_origin, middleware.refuse_while_draining],
     )
-    metrics, readiness = Metrics(), Readiness(media_needed=media_address is not None)
+    metrics = Metrics(place.number if place is not None else None)
+    readiness = Readiness(media_needed=media_address is not None, has_siblings=place is not None)
     database = Database.open(settings.database_url, publisher=told, clock=clock)
     accounts = Accounts.of(settings, database)
     gateway = Gateway(
-        settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess, told.hear
+        settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess, told.hear, place
     )
     library = Library.of(settings, database)
     told.tell_others = gateway.bus.tell

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 
 class Metrics:
-    """What /metrics shows (Prometheus text format)."""
+    """What /metrics shows (Prometheus text format). One of several web processes puts its number on every line."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: int | None = None) -> None:
+        self._worker = worker
         self.registry = registry = CollectorRegistry()
         self.http_seconds = Histogram(
             "lectern_http_request_seconds", "Time to answer a request", ["method", "route", "status"], registry=registry
@@ -34,4 +37,12 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        return generate_latest(self.registry if self._worker is None else self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything, with the worker's number on each sample."""
+        for metric in self.registry.collect():
+            metric.samples = [
+                sample._replace(labels={"worker": str(self._worker), **sample.labels}) for sample in metric.samples
+            ]
+            yield metric

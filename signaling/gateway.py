@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -37,9 +38,12 @@ from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
 from signaling.seats import Seats
-from signaling.transport import LiveServer, TransportLimits
+from signaling.transport import LiveServer, Place, TransportLimits
 
-DRAIN_SPREAD_SECONDS = 2.0  # clients of a closing server come back spread over this long
+RETURNS_PER_SECOND = 150  # clients of a closing server are asked to come back no faster than this,
+LONGEST_RETURN_SECONDS = 10.0  # and none later than this
+WORK_SECONDS = 3.0  # wishes in work when the server closes are answered within this, or asked again elsewhere
+CLOSE_SECONDS = 11.0  # for all of closing; then what still waits, on a database that is away, is left
 log = structlog.get_logger(__name__)
 
 
@@ -56,12 +60,13 @@ class Gateway:
         clock: Clock,
         guess: Guess,
         hear: Callable[[Sequence[object]], None],
+        place: Place | None = None,
     ) -> None:
         self._settings, self._database, self._readiness = settings, database, readiness
         held = timedelta(seconds=settings.seat_seconds)
         self._namespace = LiveNamespace(settings, database, metrics, time.monotonic)
         limits = TransportLimits(message_bytes=settings.limit_message_bytes)
-        self.live = LiveServer(self._namespace, limits=limits, origins=Origins(settings))
+        self.live = LiveServer(self._namespace, limits=limits, origins=Origins(settings), place=place)
         self._errands = Errands()
         self._registry = Registry(database, self._deliver, self._is_watched)
         self.timeline = Timeline(database, self._registry, seat_held=held)
@@ -125,16 +130,20 @@ class Gateway:
         await self._media_client.start()
 
     async def close(self) -> None:
-        """Tell clients to come back elsewhere, finish what is in line, leave nothing open."""
+        """Tell clients to come back elsewhere, finish what is in line, leave nothing open; in bounded time."""
         self._readiness.draining = True
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._close()
+        except TimeoutError:
+            log.warning("closing took too long", seconds=CLOSE_SECONDS)
+
+    async def _close(self) -> None:
         await self._keeper.close()
         await self._healer.close()
-        connections = list(self.live.connections())
-        for index, connection in enumerate(connections):
-            spread = DRAIN_SPREAD_SECONDS * index / max(1, len(connections))
-            connection.emit("draining", {"retry_after": round(spread, 2)})
+        self._tell_draining()
         await asyncio.sleep(0)
-        await self.live.close()
+        await self.live.close(work_seconds=WORK_SECONDS)
         self.presence.flush()
         await self._writer.close()
         if self._media_client is not None:
@@ -144,6 +153,13 @@ class Gateway:
         await self.bus.close()
         await self._registry.close()
         await self.presence.close()
+
+    def _tell_draining(self) -> None:
+        """Few clients come back at once, a thousand spread over seconds, each at a moment of its own."""
+        connections = list(self.live.connections())
+        spread = min(LONGEST_RETURN_SECONDS, max(0.1, len(connections) / RETURNS_PER_SECOND))
+        for connection in connections:
+            connection.emit("draining", {"retry_after": round(random.uniform(0.01, spread), 2)})
 
     def _rooms_here(self) -> list[int]:
         """Live sessions somebody here is in, enters or waits for."""

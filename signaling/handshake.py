@@ -57,6 +57,7 @@ class Handshake:
 
     async def _admitted(self, connection: Connection, auth: Mapping[str, Any]) -> Client:
         if self._readiness.draining:
+            connection.close("server going away")  # a refusal would keep the official client from coming back
             raise Draining()
         after = auth.get("notifications_after")
         if isinstance(after, str) and after.isascii() and after.isdigit() and len(after) < 19:

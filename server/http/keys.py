@@ -31,6 +31,7 @@ class Readiness:
     media_answered_once: bool = False
     demo_seeding: bool = False
     draining: bool = False
+    has_siblings: bool = False
     bus_is_up: Callable[[], bool] = _always
 
 

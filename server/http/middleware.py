@@ -19,6 +19,7 @@ log = structlog.get_logger("http")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ORIGINS = web.AppKey("ORIGINS", Origins)
 METRICS = web.AppKey("METRICS", Metrics)
+SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 QUIET = ("/healthz", "/readyz", "/metrics")
 
 
@@ -36,7 +37,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         took = time.perf_counter() - started
     route = request.match_info.route.resource
     name = route.canonical if route is not None else "none"
-    if request.path.endswith("/socket.io/"):
+    if _is_socket(request):
         return response  # a transport's whole life is no request time
     request.app[METRICS].http_seconds.labels(request.method, name, response.status).observe(took)
     if not request.path.endswith(QUIET):
@@ -82,15 +83,30 @@ async def cross_origin(request: web.Request, handler: Handler) -> web.StreamResp
 
 @web.middleware
 async def refuse_while_draining(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A closing server takes no new writes; what is under way ends."""
-    if request.app[READINESS].draining and request.method not in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS):
+    """A closing server takes no new writes; what is under way ends.
+
+    With siblings it serves to its end whoever reached it before it stopped listening: nobody who writes notices.
+    """
+    state = request.app[READINESS]
+    if (
+        state.draining
+        and not state.has_siblings
+        and request.method not in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
+    ):
         raise Draining()
     return await handler(request)
+
+
+def _is_socket(request: web.Request) -> bool:
+    return request.path.endswith("/socket.io/")
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers every answer carries, streams and errors too; a listed origin's page may read it."""
     headers = response.headers
+    if request.app[READINESS].draining and not isinstance(response, web.WebSocketResponse):
+        response.force_close()  # the caller's next request finds a process that stays
+        headers[hdrs.CONNECTION] = "close"
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

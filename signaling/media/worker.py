@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import gc
 import ipaddress
 import json
@@ -24,13 +23,13 @@ import os
 import secrets
 import signal
 import socket
-import stat
 import sys
 import time
 from collections.abc import Sequence
 
 from aioice.ice import get_host_addresses
 
+from signaling.child import die_with_parent, is_supervised, when_parent_ends
 from signaling.media.carrier import Endpoint
 from signaling.media.counters import Counters
 from signaling.media.dtls import Certificate
@@ -39,7 +38,6 @@ from signaling.media.link import Host
 from signaling.media.service import Service
 
 EXIT_PORT_TAKEN = 3
-PR_SET_PDEATHSIG = 1
 ANY = {"0.0.0.0", "::"}
 GOODBYE_SECONDS = 0.2  # for close_notify and the last words to web processes
 
@@ -97,22 +95,6 @@ def advertised(hosts: Sequence[str], public: Sequence[str]) -> list[str]:
     return list(unique)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end us when our parent ends; elsewhere than on Linux the pipe alone has to do."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def is_supervised() -> bool:
-    """Standard input is a pipe or a socket: somebody holds its other end."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
 async def run(options: argparse.Namespace, sockets: list[socket.socket], candidates: list[str]) -> None:
     """Serve until told to end."""
     loop = asyncio.get_running_loop()
@@ -120,8 +102,7 @@ async def run(options: argparse.Namespace, sockets: list[socket.socket], candida
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     if is_supervised():
-        os.set_blocking(0, False)
-        loop.add_reader(0, lambda: _supervisor_said(ended))
+        when_parent_ends(ended.set)
 
     port = sockets[0].getsockname()[1]
     mux = Mux(sockets, Counters())
@@ -157,16 +138,6 @@ async def listen(endpoint: Endpoint, service: Service) -> asyncio.Server:
         return await endpoint.listen(service.carrier)
     finally:
         os.umask(previous)
-
-
-def _supervisor_said(ended: asyncio.Event) -> None:
-    try:
-        said = os.read(0, 4096)
-    except BlockingIOError:
-        return
-    if not said:
-        asyncio.get_running_loop().remove_reader(0)
-        ended.set()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

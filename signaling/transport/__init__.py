@@ -9,6 +9,7 @@ from signaling.transport.handlers import ConnectRefused, Handlers
 from signaling.transport.limits import TransportLimits
 from signaling.transport.origins import OriginPolicy, SameOrigin
 from signaling.transport.server import LiveServer
+from signaling.transport.siblings import Place
 from signaling.transport.versions import UnknownLibraryVersion
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Handlers",
     "LiveServer",
     "OriginPolicy",
+    "Place",
     "SameOrigin",
     "TransportCounters",
     "TransportLimits",

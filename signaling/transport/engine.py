@@ -23,6 +23,7 @@ from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
 from signaling.transport.link import Flusher, Link, accept
 from signaling.transport.origins import OriginPolicy
+from signaling.transport.siblings import Siblings, is_passed_on
 from signaling.transport.wire import Part, polling_body
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
@@ -45,7 +46,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
     """Sessions by id. `received` of the layer above may raise `Malformed`, which closes that session."""
 
     def __init__(
-        self, upper: Upper, *, worker: int, limits: TransportLimits, origins: OriginPolicy, counters: TransportCounters
+        self,
+        upper: Upper,
+        *,
+        worker: int,
+        limits: TransportLimits,
+        origins: OriginPolicy,
+        counters: TransportCounters,
+        siblings: Siblings | None = None,
     ) -> None:
         super().__init__(
             async_mode="aiohttp",
@@ -64,6 +72,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self._upper = upper
         self._worker = worker
         self._origins = origins
+        self._siblings = siblings
         self._flusher = Flusher()
         self._malformed_second, self._malformed_lines = 0, 0
 
@@ -72,13 +81,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer any request to the Socket.IO path."""
         origin = request.headers.get("Origin")
-        if not self._origins.may_call(request, origin):
+        is_judged = self._siblings is not None and is_passed_on(request)
+        if not is_judged and not self._origins.may_call(request, origin):
             self.counters.foreign_origins += 1
             return _problem(403, "origin_not_allowed", "Pages of this origin may not connect here.")
         if request.method == "OPTIONS":
             headers = self._origins.preflight_headers(origin) if origin else {}
             return web.Response(status=204, headers={**headers, "Vary": "Origin"})
         response = self._ended_early(request) or await self._late_websocket(request)
+        if response is None and self._siblings is not None:
+            response = await self._siblings.answer(request)
         if response is None:
             answer: web.StreamResponse = await super().handle_request(request)
             response = answer

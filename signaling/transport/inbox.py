@@ -60,6 +60,11 @@ class Inbox:
         self._wishes.append(wish)
         self._work()
 
+    @property
+    def is_worked(self) -> bool:
+        """Whether a wish is being answered or waits for its turn."""
+        return self._is_worked
+
     def end(self) -> None:
         """The connection is over: work what arrived before, then tell the namespace, once."""
         self._is_last = True

@@ -88,6 +88,11 @@ class Seats:
         return connections
 
     @property
+    def is_busy(self) -> bool:
+        """Whether somebody on this transport waits for the answer to a wish."""
+        return any(connection.inbox.is_worked for connection in self._taken.values())
+
+    @property
     def expects_binary(self) -> bool:
         return self._incomplete is not None
 

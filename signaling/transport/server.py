@@ -7,6 +7,7 @@ namespace: it would reach connections that are still being accepted.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Container, Mapping
 from typing import Any
 
@@ -20,10 +21,12 @@ from signaling.transport.handlers import Handlers, Namespace, Wishes
 from signaling.transport.hub import Hub
 from signaling.transport.limits import TransportLimits
 from signaling.transport.origins import OriginPolicy, SameOrigin
+from signaling.transport.siblings import Place, Siblings
 from signaling.transport.versions import require_proven_versions
 
 NAMESPACE = "/live"
-SETTLE_SECONDS = 10.0  # for handlers still running at the end; afterwards they are canceled
+SETTLE_SECONDS = 5.0  # for handlers still running at the end; afterwards they are canceled
+LOOK_SECONDS = 0.02  # between looks at who still waits for an answer
 
 
 class SocketServer:
@@ -37,13 +40,21 @@ class SocketServer:
         limits: TransportLimits | None = None,
         origins: OriginPolicy | None = None,
         counters: TransportCounters | None = None,
+        place: Place | None = None,
     ) -> None:
         require_proven_versions()
         self.limits = limits or TransportLimits()
         self.counters = counters or TransportCounters()
+        worker = place.number if place is not None else worker
+        self._siblings = Siblings(place, self.limits) if place is not None else None
         self._hub = Hub(namespaces, worker=worker, limits=self.limits, counters=self.counters)
         self._engine = Engine(
-            self._hub, worker=worker, limits=self.limits, origins=origins or SameOrigin(), counters=self.counters
+            self._hub,
+            worker=worker,
+            limits=self.limits,
+            origins=origins or SameOrigin(),
+            counters=self.counters,
+            siblings=self._siblings,
         )
 
     def attach(self, app: web.Application, path: str = "socket.io") -> None:
@@ -55,16 +66,24 @@ class SocketServer:
         """Transports open now, connected or not."""
         return len(self._engine.sockets)
 
-    async def close(self, *, drain_seconds: float = 0) -> None:
-        """Accept nobody new, close all transports over `drain_seconds`, wait for every handler; twice is fine."""
+    async def close(self, *, work_seconds: float = 0) -> None:
+        """Accept nobody new, close every transport as soon as its wishes are answered, wait for every handler.
+
+        A transport whose wishes take longer than `work_seconds` is closed without their answers. Twice is fine.
+        """
         self._engine.is_accepting = False
-        sockets = list(self._engine.sockets.values())
-        pause = drain_seconds / len(sockets) if sockets else 0
-        for socket in sockets:
-            socket.end("server going away")
-            if pause:
-                await asyncio.sleep(pause)
+        waiting, deadline = list(self._engine.sockets.values()), time.monotonic() + work_seconds
+        while waiting:
+            is_late = time.monotonic() >= deadline
+            for socket in waiting:
+                if is_late or not socket.seats.is_busy:
+                    socket.end("server going away")
+            waiting = [socket for socket in waiting if socket.why is None]
+            if waiting:
+                await asyncio.sleep(LOOK_SECONDS)
         await self._hub.tasks.settle(SETTLE_SECONDS)
+        if self._siblings is not None:
+            await self._siblings.close()
 
 
 class LiveServer(SocketServer):
@@ -78,9 +97,15 @@ class LiveServer(SocketServer):
         limits: TransportLimits | None = None,
         origins: OriginPolicy | None = None,
         counters: TransportCounters | None = None,
+        place: Place | None = None,
     ) -> None:
         super().__init__(
-            {NAMESPACE: Wishes(handlers)}, worker=worker, limits=limits, origins=origins, counters=counters
+            {NAMESPACE: Wishes(handlers)},
+            worker=worker,
+            limits=limits,
+            origins=origins,
+            counters=counters,
+            place=place,
         )
 
     def enter(self, connection: Connection, room: str) -> None:

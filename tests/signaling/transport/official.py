@@ -59,10 +59,14 @@ class OfficialClient:
     def emit(self, event: str, *args: Any) -> None:
         self._tell({"do": "emit", "client": self.name, "event": event, "args": args})
 
+    def emit_for_ack(self, ack: int, event: str, *args: Any) -> None:
+        """Emit; the acknowledgement is heard as a line with this number."""
+        self._tell({"do": "emit", "client": self.name, "event": event, "args": args, "ack": ack})
+
     async def wish(self, event: str, *args: Any) -> Any:
         """Emit with an acknowledgement and return its only argument."""
         ack = next(self._acks)
-        self._tell({"do": "emit", "client": self.name, "event": event, "args": args, "ack": ack})
+        self.emit_for_ack(ack, event, *args)
         lines = await self.until(lambda heard: [x for x in heard if x["on"] == "ack" and x["ack"] == ack])
         (answer,) = lines[0]["answers"]
         return answer
