@@ -38,11 +38,19 @@ def demo() -> None:
 
 @cli.command()
 @click.option("--only", type=click.Choice(["web", "media", "jobs"]), help="Run one kind of process instead of all.")
-def serve(only: str | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes on the one port."
+)
+def serve(only: str | None, workers: int) -> None:
     """Serve; on an empty database print a one-time link that makes the first instructor."""
     from server import start
 
-    {None: start.start, "web": start.start_web, "media": start.start_media, "jobs": start.start_jobs}[only](_settings())
+    if only in ("media", "jobs"):
+        if workers > 1:
+            raise SystemExit(f"--workers is about web processes; --only {only} starts none.")
+        {"media": start.start_media, "jobs": start.start_jobs}[only](_settings())
+    else:
+        (start.start_web if only else start.start)(_settings(), workers)
 
 
 @cli.command()

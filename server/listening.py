@@ -53,6 +53,13 @@ def free_udp(host: str, wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
+class SharedListener(socket.socket):
+    """A listening socket that several processes accept from; how many connections may wait is its maker's choice."""
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """Nothing: it listens already, and the event loop's number would hold for all of us."""
+
+
 def port_of(sockets: list[socket.socket]) -> int:
     return int(sockets[0].getsockname()[1])
 

@@ -9,11 +9,15 @@ from typing import Any
 import structlog
 
 
-def configure(log_format: str = "auto", level: str = "info") -> None:
-    """Set up structlog and the standard library's loggers alike; writes to standard error."""
+def configure(log_format: str = "auto", level: str = "info", worker: int | None = None) -> None:
+    """Set up structlog and the standard library's loggers alike; writes to standard error.
+
+    One of several web processes puts its number on every line.
+    """
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        *([] if worker is None else [_numbered(worker)]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -43,3 +47,10 @@ def configure(log_format: str = "auto", level: str = "info") -> None:
     # Their per-request chatter repeats ours; their warnings stay.
     for noisy in ("aiohttp.access", "engineio", "socketio", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _numbered(worker: int) -> Any:
+    def add(_logger: object, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+        return {"worker": worker, **line}
+
+    return add

@@ -7,9 +7,11 @@ SIGTERM and Ctrl-C drain; a second one of either ends at once.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,8 +23,14 @@ from server import app as application
 from server.http.keys import READINESS
 from server.settings import Settings
 from server.supervisor import MediaSupervisor
+from signaling.child import when_parent_ends
+from signaling.transport import Place
+from signaling.transport.adoption import Door
 
-SHUTDOWN_SECONDS = 5.0  # open requests may go on for this long after the drain; then they are cut
+SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
+DRAIN_SECONDS = 18.0  # from the signal to the end, whatever clients and the database do
+ALONE_BACKLOG = 128  # connections accepted in one turn of the loop
+SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)
 
 # Called when the address answers; the task it may return is ended before the application is.
@@ -34,7 +42,7 @@ class Plan:
     """One start: where it listens (nowhere for jobs alone), what runs, and what to do when the address answers.
 
     `sign_in_links` (token hash to user id) is given in a demo alone; `ready` may still fill it. `inherited` are file
-    descriptors that children keep.
+    descriptors that children keep. `place` says which of several web processes on these sockets this is.
     """
 
     settings: Settings
@@ -44,30 +52,30 @@ class Plan:
     with_jobs: bool = True
     sign_in_links: Mapping[str, int] | None = None
     inherited: Sequence[int] = ()
+    place: Place | None = None
 
 
 async def serve(plan: Plan) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return. Raises SystemExit with one line when it cannot start."""
     settings, stop = plan.settings, _stop_signals()
+    if plan.place is not None:
+        when_parent_ends(stop.set)
     tls = tls_context(settings)
     async with AsyncExitStack() as opened:
         media_address = settings.media_address or None
         media_starts: asyncio.Task[None] | None = None
         if plan.with_media and media_address is None:
-            supervisor = MediaSupervisor(
-                settings.data_dir,
-                udp_host=media_host(settings),
-                udp_port=settings.media_port,
-                public_addresses=configured_addresses(settings),
-                inherited=plan.inherited,
-                allow_test_loss=settings.media_test_loss,
-            )
+            supervisor = media_supervisor(settings, plan.inherited)
             opened.push_async_callback(supervisor.close)
             media_starts = asyncio.create_task(supervisor.start())  # meanwhile the application is built
             opened.push_async_callback(_settled, media_starts)
             media_address = supervisor.address
         app = application.build(
-            settings, media_address=media_address, sign_in_links=plan.sign_in_links, runs_jobs=plan.with_jobs
+            settings,
+            media_address=media_address,
+            sign_in_links=plan.sign_in_links,
+            runs_jobs=plan.with_jobs,
+            place=plan.place,
         )
         if not plan.with_media:
             app[READINESS].media_needed = False
@@ -77,22 +85,64 @@ async def serve(plan: Plan) -> None:
         if media_starts is not None:
             await media_starts
         app[READINESS].demo_seeding = plan.sign_in_links is not None
-        for listening in plan.sockets:
-            await web.SockSite(runner, listening, ssl_context=tls).start()
+        if plan.place is not None:
+            await _meet_siblings(runner, plan.place, opened)
+        backlog = ALONE_BACKLOG if plan.place is None else SHARED_BACKLOG
+        sites = [web.SockSite(runner, one, ssl_context=tls, backlog=backlog) for one in plan.sockets]
+        for site in sites:
+            await site.start()
         beside = await plan.ready(app)
         app[READINESS].sockets_accepted = True  # last, so that whoever waits for /readyz finds the links printed
         await stop.wait()
         log.info("draining")
+        opened.callback(_leave_at_last().cancel)
+        if plan.place is not None:
+            for site in sites:
+                await site.stop()  # the siblings take whoever comes now
         if beside is not None:
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
         await application.drain(app)
 
 
+async def _meet_siblings(runner: web.AppRunner, place: Place, opened: AsyncExitStack) -> None:
+    """Answer what siblings pass on, and take the connections they give away."""
+    path = place.http(place.number)
+    path.unlink(missing_ok=True)  # a predecessor's
+    await web.UnixSite(runner, str(path)).start()
+    assert runner.server is not None
+    opened.push_async_callback(Door(place.door(place.number), runner.server).close)
+
+
+def _leave_at_last() -> threading.Timer:
+    """The end of a drain that does not end by itself: everything acknowledged is committed by then."""
+
+    def leave() -> None:
+        log.error("the drain did not end", seconds=DRAIN_SECONDS)
+        os._exit(0)
+
+    timer = threading.Timer(DRAIN_SECONDS, leave)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
 async def _settled(task: asyncio.Task[None]) -> None:
     """End what a start that failed elsewhere has left half done; its own failure was told by then."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def media_supervisor(settings: Settings, inherited: Sequence[int] = ()) -> MediaSupervisor:
+    """What keeps the media worker of these settings; not yet started."""
+    return MediaSupervisor(
+        settings.data_dir,
+        udp_host=media_host(settings),
+        udp_port=settings.media_port,
+        public_addresses=configured_addresses(settings),
+        inherited=inherited,
+        allow_test_loss=settings.media_test_loss,
+    )
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -9,8 +9,10 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -23,22 +25,40 @@ from server.demo import LessonsMissing, add_lessons, seed
 from server.http.keys import DATABASE
 from server.instance import Instance
 from server.listening import PortTaken, await_udp, free_udp, listen, port_of
+from server.ports import SilentPublisher
 from server.schema_check import prepare_schema
-from server.serving import Plan, configured_addresses, is_loopback, media_host, serve
+from server.serving import (
+    Plan,
+    configured_addresses,
+    is_loopback,
+    media_host,
+    media_supervisor,
+    serve,
+    tls_context,
+)
 from server.settings import Settings
 from server.terminal import show_demo, show_serving
+from server.web_worker import command
+from server.workers import Worker, supervise
+from signaling.transport import Place
 
 log = structlog.get_logger(__name__)
 
 
-def start(settings: Settings) -> None:
+def start(settings: Settings, workers: int = 1) -> None:
     """Serve until told to stop, everything in one place. Raises SystemExit with one line when it cannot."""
-    _start(settings, with_media=True, with_jobs=True)
+    if workers > 1:
+        _start_many(settings, workers, with_media=True, with_jobs=True)
+    else:
+        _start(settings, with_media=True, with_jobs=True)
 
 
-def start_web(settings: Settings) -> None:
+def start_web(settings: Settings, workers: int = 1) -> None:
     """Serve pages, REST and sockets; media and, on PostgreSQL, jobs run elsewhere. Raises SystemExit."""
-    _start(settings, with_media=False, with_jobs=settings.is_embedded)
+    if workers > 1:
+        _start_many(settings, workers, with_media=False, with_jobs=False)
+    else:
+        _start(settings, with_media=False, with_jobs=settings.is_embedded)
 
 
 def start_jobs(settings: Settings) -> None:
@@ -106,6 +126,59 @@ def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
 
         plan = Plan(settings, sockets, ready, with_media=with_media, with_jobs=with_jobs, inherited=inherited)
         asyncio.run(serve(plan))
+
+
+def _start_many(settings: Settings, count: int, *, with_media: bool, with_jobs: bool) -> None:
+    """Several web processes on one port, and the media worker they share. Raises SystemExit."""
+    missing = [name for name, is_missing in _needed_by_many(settings) if is_missing]
+    if missing:
+        raise SystemExit(f"More than one worker needs PostgreSQL and Redis: set {' and '.join(missing)}.")
+    assert settings.secret_key
+    tls_context(settings)  # what is wrong with it is said once, here
+    prepare_schema(settings)
+    sockets = listen(settings.host, settings.port)
+    settings = settings.model_copy(update={"port": port_of(sockets)})
+    if with_media and not settings.media_address:
+        settings = _with_media_port(settings)
+        await_udp(media_host(settings), settings.media_port)
+    with tempfile.TemporaryDirectory(prefix="lectern-") as folder:  # only our own user may enter it
+        asyncio.run(_serve_many(settings, count, sockets, Path(folder), with_media=with_media, with_jobs=with_jobs))
+
+
+async def _serve_many(
+    settings: Settings,
+    count: int,
+    sockets: Sequence[socket.socket],
+    folder: Path,
+    *,
+    with_media: bool,
+    with_jobs: bool,
+) -> None:
+    async def when_ready() -> None:
+        database = Database.open(settings.database_url, publisher=SilentPublisher())
+        try:
+            show_serving(settings.base_url, await _setup_link(database, settings))
+        finally:
+            await database.close()
+
+    async with AsyncExitStack() as opened:
+        media = settings.media_address
+        if with_media and not media:
+            supervisor = media_supervisor(settings)
+            opened.push_async_callback(supervisor.close)
+            await supervisor.start()
+            media = supervisor.address
+        descriptors = [one.fileno() for one in sockets]
+        workers = []
+        for number in range(count):
+            place = Place(number, count, folder)
+            words = command(place, descriptors, settings.port, media, with_media=with_media, with_jobs=with_jobs)
+            workers.append(Worker(number, words, descriptors, place.http(number)))
+        await supervise(workers, when_ready)
+
+
+def _needed_by_many(settings: Settings) -> list[tuple[str, bool]]:
+    return [("DATABASE_URL", settings.is_embedded), ("REDIS_URL", not settings.redis_url)]
 
 
 def _hold_folder(settings: Settings, held: ExitStack) -> Sequence[int]:

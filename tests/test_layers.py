@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # The files that join all parts, and what starts them.
-OUTERMOST = {"app.py", "cli.py", "demo.py", "demo_class.py", "serving.py", "start.py"}
+OUTERMOST = {"app.py", "cli.py", "demo.py", "demo_class.py", "serving.py", "start.py", "web_worker.py"}
 AREAS = ("accounts", "courses", "content", "live_sessions", "notifications", "jobs")
 MEDIA_LIBRARIES = {"aioice", "aiortc", "pylibsrtp", "_cffi_backend", "cffi", "cryptography", "OpenSSL", "pyee"}
 DATABASE, WEB, SOCKETS = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}, {"aiohttp"}, {"socketio", "engineio"}

@@ -9,7 +9,7 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ class Stage:
         self.clients: dict[str, LightClient] = {}
         self.room = 0
         self.world: World
+        self.tab_of: Callable[[str], Callable[..., LightClient]]
         self._http: aiohttp.ClientSession
 
     @classmethod
@@ -76,12 +77,15 @@ class Stage:
         postgres: Postgres | None = None,
         redis: Redis | None = None,
         processes: int = 1,
+        workers: int = 1,
         people: int = 50,
+        tab_of: Callable[[str], Callable[..., LightClient]] = lambda person: LightClient,
         **environment: str,
     ) -> AsyncIterator[Stage]:
         """A class of `people` in which everybody is live.
 
-        On `sqlite`, a migrated file that is copied, runs the whole embedded server; on `postgres` run `--only web`s.
+        On `sqlite`, a migrated file that is copied, runs the whole embedded server; on `postgres` run `--only web`s,
+        each of them of so many `workers`. `tab_of(person)` makes that person's client.
         """
         print(f"LECTERN_CHAOS_SEED={seed}")
         async with AsyncExitStack() as stack:
@@ -96,10 +100,11 @@ class Stage:
                 url, name = f"sqlite+aiosqlite:///{path}", ""
             servers = list[Server]()
             for number in range(processes):
-                server = await _server(folder / f"server{number}", seed, name, postgres, redis, environment)
+                server = await _server(folder / f"server{number}", seed, name, postgres, redis, workers, environment)
                 stack.push_async_callback(server.close)
                 servers.append(server)
             stage = cls(url, seed, servers, postgres, redis)
+            stage.tab_of = tab_of
             await stage._invite(people)
             await asyncio.gather(*(server.program.start() for server in servers))
             stage._http = await stack.enter_async_context(
@@ -125,12 +130,12 @@ class Stage:
 
     def _enter(self) -> None:
         for number, person in enumerate(self.people):
-            client = LightClient(
+            client = self.tab_of(person)(
                 self._http,
                 person,
                 self.world.id_of(person),
                 port=self.servers[number % len(self.servers)].clients.port,
-                token=lambda person=person: self.world.token(person),  # type: ignore[misc]
+                token=lambda person=person: self.world.token(person),
                 room=self.room,
                 history=self.history,
                 chance=random.Random(f"{self.seed}/{person}"),
@@ -263,7 +268,13 @@ class Stage:
 
 
 async def _server(
-    folder: Path, seed: str, name: str, postgres: Postgres | None, redis: Redis | None, environment: dict[str, str]
+    folder: Path,
+    seed: str,
+    name: str,
+    postgres: Postgres | None,
+    redis: Redis | None,
+    workers: int,
+    environment: dict[str, str],
 ) -> Server:
     folder.mkdir(exist_ok=True)
     lines = {"SECRET_KEY": SECRET, **environment}
@@ -275,5 +286,6 @@ async def _server(
         to_redis = await FaultProxy(redis.port, seed=seed).start()
         lines["REDIS_URL"] = f"redis://127.0.0.1:{to_redis.port}/0"
     arguments = ["serve"] if postgres is None else ["serve", "--only", "web"]
+    arguments += ["--workers", str(workers)] if workers > 1 else []
     program = Program(folder, *arguments, ready="", defaults=False, **lines)
     return Server(program, await FaultProxy(program.port, seed=seed).start(), database, to_redis)
