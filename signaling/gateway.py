@@ -152,6 +152,7 @@ class Gateway:
         await self._errands.close()
         await self.bus.close()
         await self._registry.close()
+        await self.timeline.states.close()
         await self.presence.close()
 
     def _tell_draining(self) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import insert
+
 from server.accounts.tables import SignIn, User
 from server.accounts.tokens import Tokens
 from server.content.tables import Content
@@ -19,6 +21,7 @@ from server.courses.tables import Course, Enrollment
 from server.db.database import Database
 from server.live_sessions.tables import LiveSession, LiveSessionEvent
 
+TALK_BATCH = 1_000
 NO_PASSWORD = "!"  # no password has this hash
 CAST = {
     "ana": ("Ana Castro", "expert"),
@@ -171,6 +174,27 @@ class World:
             if status == "ended":
                 work.add(_event(row, 2, "session_ended", {"reason": "ended"}, work.now))
         return row
+
+    async def talk(self, row: LiveSession, people: Sequence[str], count: int) -> None:
+        """`count` chat lines more in the timeline of `row`, by these people in turn; written in bounded batches."""
+        for start in range(0, count, TALK_BATCH):
+            async with self.database.work("talk") as work:
+                live_session = await work.get(LiveSession, row.id, for_update=True)
+                assert live_session is not None
+                first = live_session.last_seq + 1
+                live_session.last_seq = row.last_seq = live_session.last_seq + min(TALK_BATCH, count - start)
+                lines = [
+                    {
+                        "live_session_id": row.id,
+                        "seq": seq,
+                        "at": work.now,
+                        "type": "chat_posted",
+                        "actor_id": self.id_of(people[seq % len(people)]),
+                        "payload": {"text": f"This is line {seq} of a long class.", "reply_to": None},
+                    }
+                    for seq in range(first, row.last_seq + 1)
+                ]
+                await work.execute(insert(LiveSessionEvent), lines)
 
     async def content(
         self, course: Course, *, title: str = "A wave travels", upload_status: str = "completed", **columns: Any

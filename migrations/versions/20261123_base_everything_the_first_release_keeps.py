@@ -413,6 +413,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("live_session_id", "user_id", name=op.f("pk_live_session_removals")),
     )
     op.create_table(
+        "live_session_states",
+        sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shape", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["live_session_id"], ["live_sessions.id"], name=op.f("fk_live_session_states_live_session_id_live_sessions")
+        ),
+        sa.PrimaryKeyConstraint("live_session_id", name=op.f("pk_live_session_states")),
+    )
+    op.create_table(
         "participations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("live_session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -552,6 +564,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_participations_left_at_last_seen_at"))
 
     op.drop_table("participations")
+    op.drop_table("live_session_states")
     op.drop_table("live_session_removals")
     op.drop_table("live_session_guests")
     with op.batch_alter_table("live_session_events", schema=None) as batch_op:

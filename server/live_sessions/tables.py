@@ -81,6 +81,21 @@ class LiveSessionEvent(Base):
     line_seq: Mapped[int | None] = mapped_column(BigInt)
 
 
+class LiveSessionState(Base):
+    """What the events up to `seq` made of a room, without the words of its chat, so that few events are read again.
+
+    `shape` numbers the form of `state`; one of another shape or epoch counts as absent.
+    """
+
+    __tablename__ = "live_session_states"
+
+    live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(32))
+    seq: Mapped[int] = mapped_column(BigInt)
+    shape: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text)
+
+
 class Participation(Base):
     """One stay of one person: an attendance interval. Open while `left_at` is null.
 

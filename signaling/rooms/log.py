@@ -13,6 +13,7 @@ from server.accounts.tables import User
 from server.db.base import Json
 from server.db.database import Reading, Work
 from server.live_sessions.tables import LiveSession, LiveSessionEvent, PollAnswer, QuestionVote
+from signaling.rooms import keeping
 from signaling.rooms.evolve import evolve
 from signaling.rooms.state import Room, TimelineEvent
 
@@ -105,11 +106,24 @@ async def empty_room(read: Reading, row: LiveSession) -> Room:
     return Room(row.id, row.host_id, name or "", status, row.max_participants)
 
 
-async def rebuild(read: Reading, row: LiveSession) -> tuple[Room, list[TimelineEvent]]:
-    """The room from its whole log, and the last page of events."""
-    room, page = await empty_room(read, row), list[TimelineEvent]()
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A room from the database: with it the last events read, and the position of the kept state it began with."""
+
+    room: Room
+    events: list[TimelineEvent]
+    kept_seq: int
+
+
+async def rebuild(read: Reading, row: LiveSession) -> Rebuilt:
+    """The room from its kept state and what came after; without one, from its whole log."""
+    empty, page = await empty_room(read, row), list[TimelineEvent]()
+    room = await keeping.load(read, row, empty) or empty
+    kept_seq = room.seq
     while found := await events_after(read, row.id, room.seq, PAGE):
         page = found
         for event in found:
             room = evolve(room, event)
-    return room, page
+        if len(found) < PAGE:
+            break
+    return Rebuilt(room, page, kept_seq)

@@ -31,10 +31,11 @@ Deliver = Callable[[int, str, Sequence[TimelineEvent], Room, Room], None]
 
 @dataclass(slots=True)
 class Entry:
-    """One room as told so far."""
+    """One room as told so far; its state is kept in the database as of `kept_seq`."""
 
     epoch: str
     room: Room
+    kept_seq: int = 0
     recent: deque[TimelineEvent] = field(default_factory=lambda: deque(maxlen=RECENT_EVENTS))
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
@@ -130,9 +131,9 @@ class Registry:
         row = await read.get(LiveSession, live_session_id)
         if row is None:
             raise Missing()
-        room, page = await timeline_log.rebuild(read, row)
-        entry = Entry(row.epoch, room)
-        entry.keep(page)
+        rebuilt = await timeline_log.rebuild(read, row)
+        entry = Entry(row.epoch, rebuilt.room, rebuilt.kept_seq)
+        entry.keep(rebuilt.events)
         return entry
 
     def advance(self, live_session_id: int, epoch: str, events: Sequence[TimelineEvent]) -> None:
@@ -158,11 +159,16 @@ class Registry:
         self._deliver(live_session_id, epoch, fresh, before, room)
         _release(entry, room.seq)
 
+    def adopt(self, live_session_id: int, entry: Entry) -> None:
+        """A room that a committed transaction has read anyway need not be read again. Nobody here is in it yet."""
+        if self._entries.setdefault(live_session_id, entry) is entry:
+            self._trim()
+
     def renew(self, live_session_id: int, epoch: str) -> None:
         """The log goes on under a new epoch: members hear of it at once, and ask for a snapshot."""
         entry = self._entries.get(live_session_id)
         if entry is not None and entry.epoch != epoch:
-            entry.epoch = epoch
+            entry.epoch, entry.kept_seq = epoch, 0
             self._deliver(live_session_id, epoch, (), entry.room, entry.room)
 
     def update(self, live_session_id: int, change: Callable[[Room], Room]) -> None:

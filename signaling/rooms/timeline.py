@@ -23,11 +23,11 @@ from server.live_sessions.commands import CancelLiveSession, CutOff, StartLiveSe
 from server.live_sessions.rules import AlreadyLive
 from server.live_sessions.rules import InvalidStatus as CannotCancel
 from server.live_sessions.tables import LiveSession, Participation
-from signaling.rooms import effects, private
+from signaling.rooms import effects, keeping, private
 from signaling.rooms import log as timeline_log
 from signaling.rooms.briefing import briefed
 from signaling.rooms.evolve import evolve
-from signaling.rooms.registry import Registry
+from signaling.rooms.registry import Entry, Registry
 from signaling.rooms.room import Enter, GiveUpSeat, Leave, New, Private, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
@@ -54,7 +54,7 @@ class Scene:
 
     row: LiveSession
     room: Room
-    told_up_to: int
+    kept_seq: int = 0
     events: list[TimelineEvent] = field(default_factory=list)
 
 
@@ -64,6 +64,7 @@ class Timeline:
     def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
         self.database, self.registry, self.seat_held = database, registry, seat_held
         self._renewed: dict[int, datetime] = {}  # rooms whose epoch was renewed lately
+        self.states = keeping.States(database)
         self.lease_id = 0  # set by presence when the process's lease is written
         self.ring: Ring = lambda live_session_id, epoch, events: None  # the bell of the other processes
 
@@ -177,10 +178,10 @@ class Timeline:
                 missed = await timeline_log.events_after(work, live_session_id, room.seq, row.last_seq - room.seq)
                 for event in missed:
                     room = evolve(room, event)
-            scene = Scene(row, room, entry.room.seq, missed)
+            scene = Scene(row, room, entry.kept_seq, missed)
         else:
-            room, _ = await timeline_log.rebuild(work, row)
-            scene = Scene(row, room, room.seq)
+            rebuilt = await timeline_log.rebuild(work, row)
+            scene = Scene(row, rebuilt.room, rebuilt.kept_seq)
         status = "cancelled" if row.status == "cancelled" else scene.room.status  # no event says so; another may have
         scene.room = replace(scene.room, status=status, max_participants=row.max_participants)
         scenes[live_session_id] = scene
@@ -191,13 +192,22 @@ class Timeline:
         if "told" in work.scratch:
             return
         work.scratch["told"] = True
+        work.after_commit(lambda: self.adopt(work))
         work.after_commit(lambda: self.tell(work))
         work.after_rollback(lambda: self.doubt(work))
+
+    def adopt(self, work: Work) -> None:
+        """After the commit, before anybody is answered: rooms unknown here need not be read again."""
+        for live_session_id, scene in work.scratch.get(Scene, {}).items():
+            self.registry.adopt(live_session_id, Entry(scene.row.epoch, scene.room, scene.kept_seq))
 
     def tell(self, work: Work) -> None:
         for live_session_id, scene in work.scratch.get(Scene, {}).items():
             self.registry.advance(live_session_id, scene.row.epoch, scene.events)
             self.ring(live_session_id, scene.row.epoch, scene.events)
+            entry = self.registry.known(live_session_id)
+            if entry is not None and entry.room.seq - entry.kept_seq >= keeping.EVERY:
+                self.states.keep(entry)
 
     def doubt(self, work: Work) -> None:
         for live_session_id in work.scratch.get(Scene, {}):

@@ -91,6 +91,7 @@ class Writer:
             log.exception("room command failed", command=type(group[0].command).__name__)
             self._fail(group, error)
             return
+        self._timeline.adopt(work)
         self._metrics.commits.observe(time.perf_counter() - started)
         for wanted, outcome in zip(group, outcomes, strict=True):
             _settle(wanted.answer, outcome)

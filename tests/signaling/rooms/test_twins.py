@@ -28,12 +28,23 @@ def _room(shown: dict[str, Any], seq: int) -> Room:
         floor=tuple(shown["floor"]),
         muted=tuple((m["user_id"], tuple(m["sources"])) for m in shown["muted"]),
         policy=shown["policy"],
-        polls=tuple(Poll(**{**p, "options": tuple(p["options"])}) for p in shown["polls"]),
+        polls=tuple(_poll(p) for p in shown["polls"]),
         questions=tuple(Question(**{**q, "at": datetime.fromisoformat(q["at"])}) for q in shown["questions"]),
         tracks=tuple((t["user_id"], t["source"]) for t in shown["tracks"]),
-        lines=tuple(Line(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in shown["chat"]["lines"]),
+        lines=tuple(_line(one) for one in shown["chat"]["lines"]),
         earlier=shown["chat"]["earlier"],
     )
+
+
+def _poll(shown: dict[str, Any]) -> Poll:
+    tally = tuple(shown["tally"]) if shown["tally"] is not None else None
+    return Poll(**{**shown, "options": tuple(shown["options"]), "tally": tally})
+
+
+def _line(shown: dict[str, Any]) -> Line:
+    times = {at: datetime.fromisoformat(shown[at]) for at in ("at", "edited_at") if shown[at]}
+    reactions = {emoji: tuple(people) for emoji, people in shown["reactions"].items()}
+    return Line(**{**shown, **times, "reactions": reactions})
 
 
 def _event(told: dict[str, Any]) -> TimelineEvent:

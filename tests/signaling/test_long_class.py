@@ -1,0 +1,71 @@
+"""A long class is entered as quickly as a short one: little is read, however much was said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+from sqlalchemy import select
+
+from server.app import build
+from server.http.keys import READINESS
+from server.live_sessions.tables import LiveSessionState
+from server.settings import Settings
+from signaling.rooms import log as timeline_log
+from signaling.rooms.keeping import EVERY
+from signaling.rooms.state import TimelineEvent
+from tests.factories import World
+from tests.signaling.conftest import Tab
+
+SAID = 3_000
+
+
+@asynccontextmanager
+async def _process(settings: Settings, world: World, person: str) -> AsyncIterator[Tab]:
+    """A server that knows no room yet, and a tab of that person."""
+    app = build(settings)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    app[READINESS].sockets_accepted = True
+    tab = Tab(str(server.make_url("")).rstrip("/"))
+    try:
+        yield await tab.connect(world.token(person))
+    finally:
+        await tab.close()
+        await server.close()
+
+
+async def _kept_seq(world: World, room: int) -> int:
+    async with world.database.read() as read:
+        return await read.scalar(select(LiveSessionState.seq).filter_by(live_session_id=room)) or 0
+
+
+async def test_a_process_that_does_not_know_the_class_reads_little_of_it(
+    settings: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await world.live_session(students=["bo", "cleo"])
+    await world.talk(row, ["ana", "bo"], SAID)
+    async with _process(settings, world, "bo") as bo:
+        assert (await bo.wish("join", live_session_id=row.id))["ok"]
+        async with asyncio.timeout(5):
+            while await _kept_seq(world, row.id) < SAID:
+                await asyncio.sleep(0.01)
+    await world.talk(row, ["cleo"], EVERY - 10)
+    read: list[int] = []
+    whole = timeline_log.events_after
+
+    async def counted(*given: Any) -> list[TimelineEvent]:
+        found = await whole(*given)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(timeline_log, "events_after", counted)
+    async with _process(settings, world, "cleo") as cleo:
+        joined = await cleo.wish("join", live_session_id=row.id)
+    said = [line["text"] for line in joined["snapshot"]["chat"]["lines"]]
+    assert said == [f"This is line {seq} of a long class." for seq in range(row.last_seq - 99, row.last_seq + 1)]
+    assert 0 < sum(read) <= EVERY + 10
