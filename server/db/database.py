@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from server.db.engines import Engines, open_engines
+from server.db.reach import Reach
 from server.errors import DatabaseAway, OutcomeUnknown
 from server.ports import Clock, Publisher, SystemClock
 
@@ -92,6 +93,7 @@ class Database:
     def __init__(self, engines: Engines, publisher: Publisher, clock: Clock) -> None:
         self._engines, self.publisher, self.clock = engines, publisher, clock
         self._pinging: asyncio.Task[None] | None = None
+        self._reach = None if engines.is_sqlite else Reach(engines.read)
 
     @classmethod
     def open(cls, url: str, *, publisher: Publisher, clock: Clock | None = None) -> Database:
@@ -109,6 +111,8 @@ class Database:
         if self._pinging is not None:
             self._pinging.cancel()
             await asyncio.gather(self._pinging, return_exceptions=True)
+        if self._reach is not None:
+            await self._reach.close()
         await self._engines.dispose()
 
     async def ping(self) -> None:
@@ -125,17 +129,21 @@ class Database:
         self._pinging.result()
 
     async def _ping(self) -> None:
+        if self._reach is not None:
+            await self._reach.ask()
+            return
         async with self.read() as read:
             await read.execute(text("SELECT 1"))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
         """A consistent view without locks. Raises DatabaseAway."""
+        self._require()
         try:
             async with AsyncSession(self._engines.read, expire_on_commit=False, autoflush=False) as session:
                 yield Reading(session, self.clock.now())
         except AWAY as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     @asynccontextmanager
     async def work(self, name: str | None = None) -> AsyncIterator[Work]:
@@ -143,6 +151,7 @@ class Database:
         named = name or sys._getframe(2).f_code.co_qualname
         committing = False
         started = time.perf_counter()
+        self._require()
         try:
             async with AsyncSession(self._engines.write, expire_on_commit=False) as session:
                 await session.connection()
@@ -158,8 +167,9 @@ class Database:
                     raise
         except AWAY as error:
             if committing:
+                self._doubt()
                 raise OutcomeUnknown() from error
-            raise _translated(error) from error
+            raise self._translated(error) from error
         held = time.perf_counter() - begun
         if held > SLOW_WORK_SECONDS:
             log.warning("slow work", work=named, held_ms=round(held * 1e3), waited_ms=round((begun - started) * 1e3))
@@ -167,17 +177,25 @@ class Database:
         if work.facts:
             self.publisher.publish(work.facts)
 
+    def _require(self) -> None:
+        if self._reach is not None:
+            self._reach.require()
+
+    def _doubt(self) -> None:
+        if self._reach is not None:
+            self._reach.doubt()
+
+    def _translated(self, error: Exception) -> Exception:
+        """Only a database that cannot be reached or is overloaded is away; a broken statement is a fault of ours."""
+        if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
+            if not (error.connection_invalidated or _is_transient(error)):
+                return error
+        log.warning("database away", reason=str(getattr(error, "orig", error) or error)[:300])
+        self._doubt()
+        return DatabaseAway()
+
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout, ConnectionError, TimeoutError, DBAPIError)
-
-
-def _translated(error: Exception) -> Exception:
-    """Only an unreachable or overloaded database is "away"; a broken statement is a fault of ours and stays itself."""
-    if isinstance(error, DBAPIError) and not isinstance(error, (OperationalError, InterfaceError)):
-        if not (error.connection_invalidated or _is_transient(error)):
-            return error
-    log.warning("database away", reason=str(getattr(error, "orig", error) or error)[:300])
-    return DatabaseAway()
 
 
 def _is_transient(error: DBAPIError) -> bool:

@@ -19,6 +19,9 @@ READ_CONNECTIONS = 4  # a fifth reader waits for one of them, at most POOL_WAIT_
 POSTGRES_CONNECTIONS = 10  # per process; an eleventh waits, at most POOL_WAIT_SECONDS
 POOL_WAIT_SECONDS = 10
 BUSY_TIMEOUT_MS = 5000
+LOCK_MS, STATEMENT_MS = 2_000, 5_000  # PostgreSQL's own bounds; then it answers with an error
+COMMAND_SECONDS = 6.0  # ours, for a server that does not answer at all; the connection is given up
+CONNECT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,13 @@ def open_engines(url: str) -> Engines:
             pool_timeout=POOL_WAIT_SECONDS,
             pool_pre_ping=True,
             connect_args={
-                "timeout": 5,
-                "command_timeout": 10,
-                "server_settings": {"statement_timeout": "5000", "lock_timeout": "2000", "timezone": "UTC"},
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "server_settings": {
+                    "statement_timeout": str(STATEMENT_MS),
+                    "lock_timeout": str(LOCK_MS),
+                    "timezone": "UTC",
+                },
             },
         )
         return Engines(engine, engine, is_sqlite=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from server.app import build
 from server.db.database import Database
+from server.db.migrate import upgrade
 from server.http.keys import READINESS
 from server.settings import Settings
 from tests.api import Api
@@ -88,3 +89,14 @@ async def apis(processes: list[TestServer], world: World) -> AsyncIterator[Apis]
     """`apis(1, "bo")`: that person's REST client on the second process."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield lambda process, person: Api(session, str(processes[process].make_url("/")), world.token(person))
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A cluster that a test may kill or hold still; what it committed is on its disk."""
+    cluster = Postgres.start(fsync=True)
+    try:
+        cluster.migrate_template(upgrade)
+        yield cluster
+    finally:
+        cluster.stop()
