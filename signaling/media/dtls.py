@@ -83,12 +83,21 @@ __all__ = ["Certificate", "Fingerprint", "Handshake", "check_versions", "rtp", "
 # --- SRTP, in place -------------------------------------------------------------------------------
 IN, OUT = ffi.new("char[]", BUFFER_BYTES), ffi.new("char[]", BUFFER_BYTES)
 IN_VIEW, OUT_VIEW = memoryview(ffi.buffer(IN)), memoryview(ffi.buffer(OUT))
+USUAL_TAG_BYTES = 16  # that protection adds to RTP with AES-GCM, which browsers choose
 LENGTH = ffi.new("int *")  # in: bytes in the buffer; out: bytes after the call
 # Each takes (context, buffer, LENGTH) and returns 0 when it worked (libsrtp's srtp_err_status_ok).
 protect: Callable[[Any, Any, Any], int] = lib.srtp_protect
 unprotect: Callable[[Any, Any, Any], int] = lib.srtp_unprotect
 protect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_protect_rtcp
 unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
+
+
+def c_memory(kind: str, count: int) -> tuple[Any, memoryview]:
+    """Memory of so many items of a C array type, as libsrtp takes it and as bytes to read and write; `+` moves in it by
+    items.
+    """
+    made = ffi.new(kind, count)
+    return made, memoryview(ffi.buffer(made))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,42 @@
 """The hottest loop of the product: one packet of a source to everybody it feeds.
 
-Per receiver: header and payload into the one buffer by a single struct call, SRTP in place, the socket. Nothing awaits,
-no object is made, and whatever is the same for all receivers is computed before the loop. Numbers and counts are not
-kept here: they follow from the source's own.
+Per receiver: address, header and payload into a slot by a single struct call, and SRTP in place; then one system call
+sends them all. Nothing awaits, no object is made, and whatever is the same for all receivers is computed before the
+loop. Numbers and counts are not kept here: they follow from the source's own.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
+from signaling.media import batch
+from signaling.media.batch import LENGTHS, SLOTS, TABLE, TOLD, VIEW
 from signaling.media.cache import Packet
 from signaling.media.counters import Counters
-from signaling.media.dtls import BUFFER_BYTES, LENGTH, OUT, OUT_VIEW, protect
+from signaling.media.dtls import USUAL_TAG_BYTES, protect
+from signaling.media.ice import Loss
 
 HEADER_BYTES = 24  # 12 of RTP, 4 + 8 of header extensions, the same for everybody
 VERSION_AND_EXTENSION = 0x90
-VIEWS = [OUT_VIEW[:size] for size in range(BUFFER_BYTES + 1)]  # slices of the buffer, made once
+PACKET = "!BBHI11s3s2x{}s"  # flags, type, number, time, `tail` (SSRC and extensions), send time, payload
 
 
 class Path(Protocol):
-    """Where packets leave: `tx` is the SRTP context or None."""
+    """Where packets leave: `tx` is the SRTP context, `name` the address as the system has it."""
 
     tx: Any
     address: Any
-    sendto: Callable[[Any, Any], Any]
+    name: bytes
+    socket: Any
+    loss: Loss
 
 
 class Line(Protocol):
     """What a receiving m-line adds: see forward.Out."""
 
-    first: int
     add_seq: int
     add_time: int
     tail: bytes
@@ -44,36 +48,54 @@ class Line(Protocol):
 
 @lru_cache(maxsize=2048)
 def writer(payload_bytes: int) -> Callable[..., None]:
-    """Writes a whole packet: flags, type, number, time, `tail` (SSRC and extensions), send time, payload."""
-    return struct.Struct(f"!BBHI11s3s2x{payload_bytes}s").pack_into
+    """Writes a whole packet: PACKET."""
+    return struct.Struct(PACKET.format(payload_bytes)).pack_into
 
 
-def fan_out(lines: Iterable[Line], packet: Packet, payload_type: int, send_time: bytes, counters: Counters) -> None:
-    """Send one packet to each of the lines; `send_time` is empty for audio."""
+@lru_cache(maxsize=2048)
+def _slots_for(payload_bytes: int) -> tuple[Callable[..., None], batch.Lengths]:
+    """Writes a whole slot, the receiver's name before the packet; and the lengths of all slots."""
+    write = struct.Struct(f"!{batch.NAME_BYTES}s" + PACKET[1:].format(payload_bytes)).pack_into
+    return write, batch.lengths(HEADER_BYTES + payload_bytes, USUAL_TAG_BYTES)
+
+
+def fan_out(lines: Sequence[Line], packet: Packet, payload_type: int, send_time: bytes, counters: Counters) -> None:
+    """Send one packet to each of the lines, all of them up; `send_time` is empty for audio."""
+    if lines and (loss := lines[0].link.loss).outgoing:
+        lines = [line for line in lines if not loss.takes(loss.outgoing)]
+    count, done = len(lines), 0
+    while done < count:
+        done += _send_some(lines[done : done + SLOTS], packet, payload_type, send_time, counters)
+
+
+def _send_some(
+    lines: Sequence[Line], packet: Packet, payload_type: int, send_time: bytes, counters: Counters
+) -> int:  # fmt: skip
+    """As many of the first lines as share a socket; how many are done with."""
     seq, timestamp, padding, marker, payload = packet
     first_byte, second_byte = VERSION_AND_EXTENSION | padding, marker | payload_type
-    size = HEADER_BYTES + len(payload)
-    write, secure, length, buffer, view, views = writer(len(payload)), protect, LENGTH, OUT, OUT_VIEW, VIEWS
-    sent = 0
-    for line in lines:
+    write, (before, after, told) = _slots_for(len(payload))
+    LENGTHS[:], TOLD[:] = before, told
+    sock, secure, view = lines[0].link.socket, protect, VIEW
+    filled = failed = 0
+    for (index, datagram, at, length), line in zip(TABLE, lines, strict=False):
         link = line.link
-        tx = link.tx
-        if seq < line.first or tx is None:
-            counters.late_dropped += 1
-            continue
+        if link.socket is not sock:
+            filled = index
+            break
         write(
-            view, 0, first_byte, second_byte, (seq + line.add_seq) & 0xFFFF,
+            view, at, link.name, first_byte, second_byte, (seq + line.add_seq) & 0xFFFF,
             (timestamp + line.add_time) & 0xFFFFFFFF, line.tail, send_time, payload,
         )  # fmt: skip
-        length[0] = size
-        if secure(tx, buffer, length):
+        if secure(link.tx, datagram, length):
             counters.errors += 1
-            continue
-        try:
-            link.sendto(views[length[0]], link.address)
-            sent += 1
-        except BlockingIOError:
-            counters.send_blocked += 1
-        except OSError:
-            counters.send_failed += 1
-    counters.rtp_out += sent
+            filled, failed = index, 1
+            break
+    else:
+        filled = len(lines)
+    if LENGTHS[: 4 * filled] != after[: 4 * filled]:  # a cipher with another tag than the usual one
+        for index, size in enumerate(LENGTHS[: 4 * filled].cast("i")):
+            TOLD[index] = size
+    addresses = None if batch.IS_BATCHED else [line.link.address for line in lines]
+    counters.rtp_out += batch.send(sock, filled, addresses, counters)
+    return filled + failed

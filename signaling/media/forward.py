@@ -111,9 +111,9 @@ class Out:
             last, at = self._left
             add_time = last + max(1, int((now - at) * self.rate)) - packet.timestamp
         self.source, self.wanted = source, None
-        source.outs.append(self)
         segment = self.numbering.cut(source, packet.seq, add_time)
         self.first, self.add_seq, self.add_time = packet.seq, segment.add_seq, segment.add_time
+        source.feed(self)
         self._at_cut = (source.received - 1, source.octets - len(packet.payload))
         if self.is_video:
             self.rtx_payload_type = VIDEO_TYPES[source.codec][1]

@@ -15,7 +15,7 @@ import secrets
 import socket
 import string
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from aioice import stun
@@ -40,9 +40,6 @@ class Reached(Protocol):
 
     def checked(self, address: Address, sock: socket.socket, nominated: bool) -> None:
         """A good check came from there on this socket; datagrams from that address are handed in from now on."""
-
-    def sender_changed(self) -> None:
-        """Ask `Mux.sender` again how to send."""
 
     def datagram(self, size: int) -> None:
         """`size` bytes are in IN_VIEW, from an address this link was checked from."""
@@ -77,6 +74,20 @@ def username_of(datagram: bytes | memoryview) -> str | None:
     return None
 
 
+class Loss:
+    """The test switch: shares of media datagrams dropped on purpose, each way; 0 outside tests."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.incoming = self.outgoing = 0.0
+        self._counters = counters
+
+    def takes(self, share: float) -> bool:
+        """This one is lost."""
+        lost = random.random() < share
+        self._counters.test_lost += lost
+        return lost
+
+
 class Mux:
     """The worker's UDP sockets and the two maps every datagram goes through: by user name (checks) and by address (the
     rest).
@@ -87,7 +98,7 @@ class Mux:
         self.sockets = list(sockets)
         self.by_ufrag: dict[str, tuple[Reached, bytes]] = {}
         self.by_address: dict[Address, Reached] = {}
-        self.loss_in = self.loss_out = 0.0  # test switch: share of media datagrams dropped on purpose; 0 outside tests
+        self.loss = Loss(counters)
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
             loop.add_reader(sock, self._readable, sock)
@@ -110,26 +121,6 @@ class Mux:
         for address in addresses:
             if self.by_address.get(address) is link:
                 del self.by_address[address]
-
-    def lose(self, share_in: float, share_out: float) -> None:
-        """Test switch: drop this share of media datagrams each way from now on."""
-        self.loss_in, self.loss_out = share_in, share_out
-        for link, _ in self.by_ufrag.values():
-            link.sender_changed()
-
-    def sender(self, sock: socket.socket) -> Callable[[Any, Address], Any]:
-        """How links send on this socket: its own method, but while the test switch is on one that loses media."""
-        if not self.loss_out:
-            return sock.sendto
-        share, counters, sendto = self.loss_out, self.counters, sock.sendto
-
-        def send(data: Any, address: Address) -> None:
-            if data[0] >= 128 and random.random() < share:
-                counters.test_lost += 1
-            else:
-                sendto(data, address)
-
-        return send
 
     def _readable(self, sock: socket.socket) -> None:
         counters, by_address = self.counters, self.by_address

@@ -7,14 +7,14 @@ checks come: an ICE-lite end has no other sign of life.
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from signaling.media import dtls
+from signaling.media.batch import socket_address
 from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake
 from signaling.media.ice import ADDRESSES_PER_LINK, Address, Mux, new_credentials
 from signaling.media.sdp_lines import Transport
@@ -63,15 +63,16 @@ class Host:
 
 class Link:
     """One peer connection. `tx` is the sending SRTP context, None unless up; `address` is where the browser wants
-    packets.
+    packets, on `socket`; both are None until the first check.
     """
 
     def __init__(self, host: Host, behind: Behind) -> None:
         self.host, self.mux, self.behind, self.counters = host, host.mux, behind, host.mux.counters
+        self.loss = host.mux.loss
         self.session = secrets.randbits(50)
         self.versions = 0
         self.address: Address | None = None
-        self.sendto: Callable[[Any, Any], Any] = _nowhere  # the socket's own; raises OSError
+        self.name = b""  # the address as the system has it
         self.socket: socket.socket | None = None
         self.tx: Any = None
         self.closed = False
@@ -136,8 +137,12 @@ class Link:
         """Send one datagram. A full buffer or a dead route drops it: waiting would delay everybody, and a NACK brings
         it back.
         """
+        if self.socket is None or self.address is None:
+            return
+        if data[0] >= 128 and self.loss.outgoing and self.loss.takes(self.loss.outgoing):
+            return
         try:
-            self.sendto(data, self.address)
+            self.socket.sendto(data, self.address)
         except BlockingIOError:
             self.counters.send_blocked += 1
         except OSError:
@@ -152,17 +157,11 @@ class Link:
         self._addresses.pop(address, None)
         self._addresses[address] = None
         if nominated or self.address is None:
-            self.address, self.socket = address, sock
-            self.sendto = self.mux.sender(sock)
+            self.address, self.name, self.socket = address, socket_address(address), sock
         if len(self._addresses) > ADDRESSES_PER_LINK:
             oldest = next(a for a in self._addresses if a != self.address)
             del self._addresses[oldest]
             self.mux.forget(self, (), (oldest,))
-
-    def sender_changed(self) -> None:
-        """The mux sends in another way now (its test switch was set)."""
-        if self.socket is not None:
-            self.sendto = self.mux.sender(self.socket)
 
     def datagram(self, size: int) -> None:
         """Tell DTLS, RTP and RTCP apart (RFC 9443, section 2) and hand on what verifies."""
@@ -173,8 +172,7 @@ class Link:
             return
         if self._rx is None or not 128 <= first < 192:
             return
-        if self.mux.loss_in and _lost(self.mux.loss_in):
-            counters.test_lost += 1
+        if self.loss.incoming and self.loss.takes(self.loss.incoming):
             return
         LENGTH[0] = size
         if 192 <= IN_VIEW[1] <= 223:
@@ -223,11 +221,3 @@ class Link:
             self._timer = asyncio.get_running_loop().call_later(1.0, self._second)
             if self.is_up:
                 self.behind.tick()
-
-
-def _lost(share: float) -> bool:
-    return random.random() < share
-
-
-def _nowhere(_data: Any, _address: Any) -> None:
-    """Before the first check there is nowhere to send to."""

@@ -249,7 +249,8 @@ class Service:
         """Tests only: lose this share of media datagrams each way. Refused unless the worker was started for it."""
         if not self.allow_test_loss:
             raise RequestInvalid("This media worker was not started with --allow-test-loss.")
-        self.host.mux.lose(float(message["incoming"]), float(message["outgoing"]))
+        loss = self.host.mux.loss
+        loss.incoming, loss.outgoing = float(message["incoming"]), float(message["outgoing"])
 
 
 def _offered(offer: Offer) -> dict[str, Any]:

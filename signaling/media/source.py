@@ -26,7 +26,9 @@ SILENT_SECONDS = 5.0  # without a packet: not flowing any more
 
 
 class Fed(Line, Protocol):
-    """What a source feeds: one m-line of a subscriber."""
+    """What a source feeds: one m-line of a subscriber, from the packet `first` on."""
+
+    first: int
 
     @property
     def ready(self) -> bool:
@@ -65,6 +67,7 @@ class Source:
         self.ssrc: int | None = None
         self.outs: list[Fed] = []  # fed now
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
+        self.latest_cut = 0  # the newest packet at which any of `outs` began
         self.clock: feedback.SenderClock | None = None
         self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
         self.newest: int | None = None  # the newest extended number
@@ -151,8 +154,20 @@ class Source:
 
     def send(self, outs: Sequence[Fed], packet: Packet) -> None:
         """Forward one packet to these m-lines."""
+        if packet.seq < self.latest_cut:
+            late = [out for out in outs if packet.seq < out.first]
+            outs = [out for out in outs if packet.seq >= out.first]
+            self._counters.late_dropped += len(late)
         send_time = send_time_now() if self._begins_keyframe is not None else b""
         fan_out(outs, packet, self.out_type, send_time, self._counters)
+
+    def feed(self, out: Fed) -> None:
+        """From now on it is fed, beginning with its `first`; neighbors share a socket where possible, for the sake of
+        batches.
+        """
+        self.outs.append(out)
+        self.outs.sort(key=lambda out: id(out.link.socket))
+        self.latest_cut = max(self.latest_cut, out.first)
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this extended number, if it is still there."""
@@ -239,6 +254,7 @@ class Source:
     def _forget(self) -> None:
         """A new beginning: nothing older is asked for or sent again."""
         self.newest = self.keyframe = self._keyframe_timestamp = self.clock = None
+        self.latest_cut = 0
         self._cache.clear()
         self._gaps.clear()
         for timer in (self._nack_timer, self._keyframe_timer):

@@ -138,26 +138,6 @@ async def test_only_the_last_addresses_and_names_of_a_peer_are_kept(place: Place
     assert len(place.mux.by_ufrag) == 4
 
 
-async def test_a_full_socket_drops_the_packet_counts_it_and_goes_on(place: Place) -> None:
-    place.room.permit({ANA: ALL}, [ANA])
-    ana = await place.publishes(PublishingPeer(ANA))
-    bo = await place.subscribes(SubscribingPeer(BO))
-    ana.send("microphone")
-    await until(lambda: bo.packets["0"])
-    link = place.room.subscribers[bo.name].link
-    works, refusals = link.sendto, iter([BlockingIOError, OSError])
-
-    def full(data: Any, address: Any) -> None:
-        if data[1] & 0x7F == 111 and (refusal := next(refusals, None)):
-            raise refusal
-        works(data, address)
-
-    link.sendto = full
-    ana.send("microphone", count=3)
-    await until(lambda: len(bo.packets["0"]) == 2)
-    assert (place.mux.counters.send_blocked, place.mux.counters.send_failed) == (1, 1)
-
-
 async def test_a_revoked_source_is_cut_before_the_call_returns(place: Place) -> None:
     place.room.permit({ANA: ALL}, [ANA])
     ana = await place.publishes(PublishingPeer(ANA))
