@@ -1,11 +1,12 @@
-"""CPU per forwarded packet, beside a process that only sends the same bytes to the same addresses.
+"""CPU per forwarded packet, beside a process that only sends the same bytes, and one that uses aiortc's own objects.
 
     python -m bench.media_forward [--subscribers 100] [--seconds 6] [--rounds 3]
 
 A real media worker with real handshakes; one synthetic publisher at 300 packets a second (250 of video, 50 of audio).
-Worker and plain loop take turns under the same load in one run, so that the machine's mood hits both. The subscribers'
-sockets are read by a process of their own. One more subscriber is read here, and tells the delay through the worker
-beside the lateness of a bare 5 ms ticker in the same process: what the ticker suffers is the machine, not the worker.
+Worker, plain loop and object path take turns under the same load in one run, so that the machine's mood hits all three.
+The subscribers' sockets are read by a process of their own. One more subscriber is read here, and tells the delay
+through the worker beside the lateness of a bare 5 ms ticker in the same process: what the ticker suffers is the
+machine, not the worker.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ ROOM, INSTRUCTOR, READER = 1, 1, 2
 VIDEO_BYTES, AUDIO_BYTES = 1100, 120
 BURST_SECONDS, VIDEO_PER_BURST = 0.02, 5  # with one packet of audio: 300 packets a second
 TARGET = 1.8  # times the plain loop, on a machine with nothing else to do
+OBJECTS_TARGET = 0.65  # times aiortc's objects
 
 
 def cpu_seconds(pid: int) -> float:
@@ -86,12 +89,11 @@ async def compare(subscribers: int, seconds: float, rounds: int) -> float:
 
         assert reader.wire.transport is not None
         targets = [transport.get_extra_info("sockname") for transport in (*transports, reader.wire.transport)]
-        plain = start_plain(targets)
-        assert plain.stdout is not None
-        plain_address = ("127.0.0.1", int(plain.stdout.readline()))
+        others = {name: start_plain(targets, by_objects=name == "objects") for name in ("plain", "objects")}
+        addresses = {name: ("127.0.0.1", int(first_line(other))) for name, other in others.items()}
         feeder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        contents = [bytes([0x80, 96]) + os.urandom(VIDEO_BYTES + 38)] * VIDEO_PER_BURST
-        contents.append(bytes([0x80, 111]) + os.urandom(AUDIO_BYTES + 38))
+        # Header, our extensions and SRTP's tag: 40 bytes around each payload; the object path adds the tag by itself.
+        contents = [made_up(96, VIDEO_BYTES)] * VIDEO_PER_BURST + [made_up(111, AUDIO_BYTES)]
 
         def forward() -> None:
             stamp = struct.pack("!d", time.monotonic())
@@ -99,16 +101,20 @@ async def compare(subscribers: int, seconds: float, rounds: int) -> float:
                 publisher.send("camera", key=not publisher.sent["camera"], size=VIDEO_BYTES, tail=stamp)
             publisher.send("microphone", size=AUDIO_BYTES, tail=stamp)
 
-        def send_plain() -> None:
-            for content in contents:
-                feeder.sendto(content, plain_address)
+        def send_to(name: str) -> Callable[[], None]:
+            def send() -> None:
+                for content in contents:
+                    feeder.sendto(content, addresses[name])
+
+            return send
 
         late: list[float] = []
         await pace(1.0, forward)
-        await pace(0.5, send_plain)
+        for name in others:
+            await pace(0.5, send_to(name))
         delays.clear()
-        spent = {"worker": 0.0, "plain": 0.0}
-        packets = {"worker": 0, "plain": 0}
+        spent = dict.fromkeys(("worker", *others), 0.0)
+        packets = dict.fromkeys(spent, 0)
         for _ in range(rounds):
             ticker = asyncio.create_task(tick(late))
             out = (await client.stats())["counters"]["rtp_out"]
@@ -120,13 +126,15 @@ async def compare(subscribers: int, seconds: float, rounds: int) -> float:
             ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
-            before = cpu_seconds(plain.pid)
-            bursts = await pace(seconds, send_plain)
-            spent["plain"] += cpu_seconds(plain.pid) - before
-            packets["plain"] += bursts * len(contents) * len(targets)
+            for name, other in others.items():
+                before = cpu_seconds(other.pid)
+                bursts = await pace(seconds, send_to(name))
+                spent[name] += cpu_seconds(other.pid) - before
+                packets[name] += bursts * len(contents) * len(targets)
         per_packet = {name: spent[name] / packets[name] * 1e6 for name in spent}
         share = {name: spent[name] / (seconds * rounds) * 100 for name in spent}
-        plain.communicate("", timeout=5)
+        for other in others.values():
+            other.communicate("", timeout=5)
         drain.communicate(b"", timeout=5)
         feeder.close()
         for peer in (*peers, reader):
@@ -137,19 +145,34 @@ async def compare(subscribers: int, seconds: float, rounds: int) -> float:
     ratio = per_packet["worker"] / per_packet["plain"]
     rate = packets["worker"] / seconds / rounds
     print(f"{len(targets)} subscribers, {rate:.0f} packets a second out, joined in {joined * 1e3:.0f} ms each")
-    for name in ("worker", "plain"):
+    for name in per_packet:
         print(f"{name:<34} {per_packet[name]:6.2f} µs CPU a packet   {share[name]:5.1f} % of a core")
     print(f"{'ratio, worker to plain send loop':<34} {ratio:6.2f} (aim: {TARGET})")
+    to_objects = per_packet["worker"] / per_packet["objects"]
+    print(f"{'ratio, worker to aiortc objects':<34} {to_objects:6.2f} (aim: {OBJECTS_TARGET})")
     print(f"{'not sent, socket full':<34} {counters['send_blocked']:6d} packets")
     print(show("delay through the worker", delays))
     print(show("lateness of a bare 5 ms ticker", late))
     return ratio
 
 
-def start_plain(targets: list[Any]) -> subprocess.Popen[str]:
-    """The process to compare with; its first line is its port."""
-    command = [sys.executable, "-c", PLAIN, json.dumps(targets)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start_plain(targets: list[Any], *, by_objects: bool = False) -> subprocess.Popen[str]:
+    """A process to compare with; its first line is its port."""
+    program = PLAIN.replace("FORWARD", BY_OBJECTS if by_objects else BARE)
+    command = [sys.executable, "-c", program, json.dumps(targets)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """What it says when it is ready."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def made_up(payload_type: int, payload_bytes: int) -> bytes:
+    """A packet as it leaves, without SRTP's tag: header, mid and send time, payload."""
+    header = struct.pack("!BBHII", 0x90, payload_type, 1, 1, 1) + bytes.fromhex("bede00021031220000000000")
+    return header + os.urandom(payload_bytes)
 
 
 def hand_over(sockets: list[Any]) -> subprocess.Popen[bytes]:
@@ -184,27 +207,53 @@ while True:
             pass
 """
 
+BARE = """
+def forward(size):
+    data, sendto = bytes(buffer[:size]) + bytes(16), sock.sendto
+    for target in targets:
+        try:
+            sendto(data, target)
+        except OSError:
+            pass
+"""
+
+BY_OBJECTS = """
+numbers = iter(range(1 << 60))
+def forward(size):
+    packet = rtp.RtpPacket.parse(bytes(buffer[:size]), extensions)
+    packet.sequence_number = next(numbers) & 0xFFFF
+    for session, target in zip(sessions, targets):
+        packet.extensions.mid, packet.extensions.abs_send_time = "1", 12345
+        data = session.protect(packet.serialize(extensions))
+        try:
+            sock.sendto(data, target)
+        except OSError:
+            pass
+"""
+
 PLAIN = """
-import asyncio, json, socket, sys
+import asyncio, json, os, socket, sys
+import pylibsrtp
+from signaling.media.dtls import rtp
 targets = [tuple(t) for t in json.loads(sys.argv[1])]
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(("127.0.0.1", 0)); sock.setblocking(False)
 for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
     sock.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
 buffer = memoryview(bytearray(2048))
+P = pylibsrtp.Policy
+policy = {"ssrc_type": P.SSRC_ANY_OUTBOUND, "srtp_profile": P.SRTP_PROFILE_AEAD_AES_256_GCM}
+sessions = [pylibsrtp.Session(P(key=os.urandom(44), **policy)) for _ in targets]
+extensions = rtp.HeaderExtensionsMap()
+extensions._HeaderExtensionsMap__ids.mid, extensions._HeaderExtensionsMap__ids.abs_send_time = 1, 2
+FORWARD
 def readable():
-    sendto = sock.sendto
     for _ in range(64):
         try:
             size = sock.recv_into(buffer)
         except BlockingIOError:
             return
-        data = buffer[:size]
-        for target in targets:
-            try:
-                sendto(data, target)
-            except OSError:
-                pass
+        forward(size)
 async def main():
     loop = asyncio.get_running_loop()
     loop.add_reader(sock, readable)

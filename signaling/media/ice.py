@@ -14,12 +14,10 @@ import random
 import secrets
 import socket
 import string
-import struct
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from aioice import stun
-
+from signaling.media import checks
 from signaling.media.counters import Counters
 from signaling.media.dtls import BUFFER_BYTES, IN_VIEW
 
@@ -28,8 +26,6 @@ Address = tuple[Any, ...]  # (host, port), and two more for IPv6
 ADDRESSES_PER_LINK = 8  # a ninth address makes the one checked longest ago forgotten
 DATAGRAMS_PER_TURN = 64  # read in one go, so that timers and the carrier get their turn in a flood
 SOCKET_BUFFER_BYTES = 4 << 20
-COOKIE = 0x2112A442  # RFC 8489, section 5
-BINDING_REQUEST, USERNAME = 0x0001, 0x0006
 LETTERS = string.ascii_letters + string.digits
 
 log = logging.getLogger(__name__)
@@ -52,26 +48,6 @@ def new_credentials() -> tuple[str, str]:
 
 def _letters(count: int) -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(count))
-
-
-def username_of(datagram: bytes | memoryview) -> str | None:
-    """Our half of the user name in a STUN binding request; None for anything else. Cheap, so that floods cost
-    little.
-    """
-    size = len(datagram)
-    if size < 28:
-        return None
-    kind, length, cookie = struct.unpack_from("!HHI", datagram)
-    if kind != BINDING_REQUEST or cookie != COOKIE or length != size - 20:
-        return None
-    at = 20
-    while at + 4 <= size:
-        attribute, length = struct.unpack_from("!HH", datagram, at)
-        if attribute == USERNAME:
-            ours = bytes(datagram[at + 4 : min(at + 4 + length, size)]).split(b":")[0]
-            return ours.decode() if ours.isascii() else None
-        at += 4 + length + (-length & 3)
-    return None
 
 
 class Loss:
@@ -149,23 +125,13 @@ class Mux:
 
     def _check(self, datagram: memoryview, address: Address, sock: socket.socket) -> None:
         counters = self.counters
-        link, password = self.by_ufrag.get(username_of(datagram) or "", (None, b""))
-        if link is None:
-            counters.checks_dropped += 1
-            return
-        try:
-            request = stun.parse_message(bytes(datagram))
-            is_good = request.check_message_integrity(password)
-        except (ValueError, KeyError, IndexError, struct.error, UnicodeError, OSError):
-            is_good = False
-        if not is_good:
+        check = checks.read(datagram)
+        link, password = self.by_ufrag.get(check.ufrag, (None, b"")) if check is not None else (None, b"")
+        if check is None or link is None or not checks.is_authentic(datagram, check, password):
             counters.checks_dropped += 1
             return
         counters.checks += 1
-        reply = stun.Message(request.message_method, stun.Class.RESPONSE, transaction_id=request.transaction_id)
-        reply.attributes["XOR-MAPPED-ADDRESS"] = address[:2]
-        reply.add_message_integrity(password)
         self.by_address[address] = link
-        link.checked(address, sock, "USE-CANDIDATE" in request.attributes)
+        link.checked(address, sock, check.nominates)
         with contextlib.suppress(OSError):  # the browser asks again
-            sock.sendto(bytes(reply), address)
+            sock.sendto(checks.answer(check, address[0], address[1], password), address)

@@ -14,7 +14,6 @@ import pytest
 from aioice import stun
 
 from signaling.media.client import MediaClient, PeerUnknown, SdpInvalid
-from signaling.media.ice import username_of
 from tests.signaling.media.conftest import Told, Worker
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.wire import Described, until
@@ -236,19 +235,3 @@ async def test_an_ice_restart_renews_the_credentials_and_media_goes_on(web: Web)
         await wire.move()
     ana.send("camera", key=True, count=2)
     await until(lambda: len(bo.packets["1"]) == 2)
-
-
-@pytest.mark.parametrize(
-    ("datagram", "name"),
-    [
-        (bytes.fromhex("000100082112a442") + bytes(12) + bytes.fromhex("00060004") + b"ab:c", "ab"),
-        (bytes.fromhex("000100082112a442") + bytes(12) + bytes.fromhex("0006ffff") + b"ab:c", "ab"),
-        (bytes.fromhex("000100082112a443") + bytes(12) + bytes.fromhex("00060004") + b"ab:c", None),
-        (bytes.fromhex("010100082112a442") + bytes(12) + bytes.fromhex("00060004") + b"ab:c", None),
-        (bytes.fromhex("000100082112a442") + bytes(12) + bytes.fromhex("00060004") + b"\xff\xfe:c", None),
-        (bytes.fromhex("000100082112a442") + bytes(12) + bytes.fromhex("00250004") + b"ab:c", None),
-        (b"\0\1", None),
-    ],
-)
-def test_the_user_name_of_a_check_is_found_without_parsing_the_rest(datagram: bytes, name: str | None) -> None:
-    assert username_of(datagram) == name
