@@ -129,6 +129,29 @@ def restore(file: Path) -> None:
     click.echo(f"{settings.data_dir} is as it was when {file} was made.")
 
 
+@cli.command("load-test")
+@click.option("--scenario", default="chat", show_default=True, help="What is done; --list tells.")
+@click.option("--list", "is_list", is_flag=True, help="The scenarios and their usual sizes.")
+@click.option("--connections", type=int, help="How many people are connected.")
+@click.option("--rooms", type=int, help="In how many live classes.")
+@click.option("--rate", type=float, help="Lines a second, in all rooms together.")
+@click.option("--seconds", type=float, help="For how long.")
+@click.option("--database", metavar="URL", default="", help="An empty PostgreSQL database instead of SQLite.")
+@click.option("--json", "is_json", is_flag=True, help="Figures for machines, on standard output.")
+@click.option("--keep", is_flag=True, help="Keep the folder with the database and the server's log.")
+def load_test(scenario: str, is_list: bool, database: str, is_json: bool, keep: bool, **sizes: Any) -> None:
+    """Put a load on a server process of its own; status 1 when something acknowledged did not arrive."""
+    from server.load_test import command
+
+    if is_list:
+        command.list_scenarios()
+        return
+    load = command.load_of(scenario, database, **sizes)
+    _quiet()
+    if not command.carry_out(load, keep=keep, is_json=is_json):
+        sys.exit(1)
+
+
 @cli.command()
 def openapi() -> None:
     """Print the REST interface (OpenAPI 3.1)."""
@@ -164,6 +187,13 @@ def _settings() -> Settings:
         raise SystemExit(f"Settings: {'; '.join(wrong)}") from None
     logs.configure(settings.log_format, settings.log_level)
     return settings
+
+
+def _quiet() -> None:
+    """Logs of errors alone, whatever the settings say."""
+    from server import logs
+
+    logs.configure(level="error")
 
 
 def _prepared() -> Settings:
