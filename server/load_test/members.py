@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from server.load_test.world import Person
 
 ENTERING = 32  # members entering at once at the beginning
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 5.0  # of the official client's reconnection, each by 0.5 to 1.5
+IN_FLIGHT = 8  # lines of one member on their way; more at once would be a flood, for which the server cuts it off
 RETRY_SECONDS = 0.2  # before an unanswered line is sent again under its client_id
 
 
@@ -28,6 +29,7 @@ class Crowd:
     broadcasts: Broadcasts = field(default_factory=Broadcasts)
     refusals: Counter[str] = field(default_factory=Counter)
     server_errors: int = 0
+    given_up: int = 0  # lines that were refused or cut off, and not to be sent again
 
     def refused(self, error: Refused) -> None:
         self.refusals[error.code] += 1
@@ -58,6 +60,8 @@ class Member:
         self.ledger, self.position = ledger, Position(ledger)
         self.socket: LoadSocket | None = None
         self._is_caught_up = False
+        self._unsent: deque[tuple[str, str, bool]] = deque()
+        self._in_flight = 0
 
     async def enter(self) -> None:
         """Connect, join where it was, fetch what it missed. Raises Refused, ConnectionError."""
@@ -105,23 +109,32 @@ class Member:
         """Write one line; with `until_kept` it is sent again, under the same client_id, until it is acknowledged."""
         client_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
         self.ledger.sent[client_id] = self._loop.time()
-        self._send(client_id, text, until_kept)
+        self._unsent.append((client_id, text, until_kept))
+        self._send()
 
-    def _send(self, client_id: str, text: str, until_kept: bool) -> None:
+    def _send(self) -> None:
+        while self._unsent and self._in_flight < IN_FLIGHT:
+            self._in_flight += 1
+            self._send_one(*self._unsent.popleft())
+
+    def _send_one(self, client_id: str, text: str, until_kept: bool) -> None:
         def answered(answer: Answer) -> None:
+            if answer is not CUT_OFF and not answer["ok"]:
+                self._crowd.refused(Refused(answer["error"]["code"], int(answer["error"]["status"])))
+            if not answer["ok"] and until_kept:
+                self._loop.call_later(RETRY_SECONDS, self._send_one, client_id, text, until_kept)
+                return
+            self._crowd.given_up += not answer["ok"]
             if answer["ok"]:
                 self.ledger.acknowledge(client_id, answer["seq"], self._loop.time())
-                return
-            if answer is not CUT_OFF:
-                self._crowd.refused(Refused(answer["error"]["code"], int(answer["error"]["status"])))
-            if until_kept:
-                self._loop.call_later(RETRY_SECONDS, self._send, client_id, text, until_kept)
+            self._in_flight -= 1
+            self._loop.call_soon(self._send)
 
+        wish = {"live_session_id": self._room, "client_id": client_id, "text": text}
         if self.socket is None:
             answered(CUT_OFF)
-            return
-        wish = {"live_session_id": self._room, "client_id": client_id, "text": text}
-        self.socket.wish("chat_send", wish, answered)
+        else:
+            self.socket.wish("chat_send", wish, answered)
 
     def _hear(self, event: str, payload: Any) -> None:
         if event == "timeline" and payload["live_session_id"] == self._room:

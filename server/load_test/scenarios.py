@@ -70,6 +70,7 @@ async def restart(stage: Stage) -> None:
         began = time.perf_counter()
         await stage.server.start()
         stage.report.extra["server_ready_again_after"] = f"{time.perf_counter() - began:.1f} s"
+        stage.report.notes.append("Shares of a core are of the second server, and of the whole run.")
 
     await _storm(stage, cut, stage.members)
 
@@ -141,7 +142,7 @@ async def _storm(stage: Stage, cut: Callable[[], Awaitable[None]], members: Sequ
     load, loop = stage.load, asyncio.get_running_loop()
     writers = [room[-1] for room in stage.rooms]
     await stage.enter(stage.members)
-    await stage.talk(writers, load.rate, load.seconds)
+    await stage.talk(writers, load.rate, load.seconds, until_kept=True)
     talking = asyncio.create_task(stage.talk(writers, load.rate, BACK_SECONDS, until_kept=True))
     began, done = loop.time(), 0
 

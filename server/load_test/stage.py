@@ -92,7 +92,7 @@ class Stage:
         deadline = loop.time() + SETTLE_SECONDS
         ledgers = [room[0].ledger for room in self.rooms if room]
         while loop.time() < deadline:
-            answered = sum(len(ledger.acknowledged) for ledger in ledgers) + sum(self.crowd.refusals.values())
+            answered = sum(len(ledger.acknowledged) for ledger in ledgers) + self.crowd.given_up
             behind = any(member.position.seq < member.ledger.end for member in members)
             if answered >= self.report.sent and not behind:
                 return
