@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from server.access import Action, require
-from server.db.database import Database
+from server.db.database import Database, Reading
 from server.errors import Internal, Invalid, LecternError, RateLimited
 from server.http.problems import problem
 from server.live_sessions import service as live_sessions
@@ -225,13 +225,10 @@ class LiveNamespace:
         return await self._doorway.sync(client, wish.live_session_id, wish.epoch, wish.after)
 
     async def _session_start(self, client: Client, wish: protocol.SessionStart) -> Mapping[str, Any]:
-        answer = await self._run(client, wish, StartLiveSession)
-        shown = await self._live_session(client, wish.live_session_id)
-        return self._shown(answer, notified=0, live_session=shown)
+        return self._shown(await self._run(client, wish, StartLiveSession), notified=0)
 
     async def _session_end(self, client: Client, wish: protocol.SessionEnd) -> Mapping[str, Any]:
-        answer = await self._run(client, wish, EndLiveSession)
-        return self._shown(answer, live_session=await self._live_session(client, wish.live_session_id))
+        return self._shown(await self._run(client, wish, EndLiveSession))
 
     async def _run(self, client: Client, wish: Durable, command: Any) -> Answer:
         async with self._database.read() as read:
@@ -239,15 +236,18 @@ class LiveNamespace:
         require(role, Action.LIVE_SESSION_RUN)
         wanted = command(wish.live_session_id, client.actor.id, str(wish.client_id))
         return await self._writer.act(
-            wish.live_session_id, wanted, actor_id=client.actor.id, client_id=str(wish.client_id)
+            wish.live_session_id,
+            wanted,
+            actor_id=client.actor.id,
+            client_id=str(wish.client_id),
+            show=partial(self._live_session, client, wish.live_session_id),
         )
 
-    async def _live_session(self, client: Client, live_session_id: int) -> dict[str, Any]:
-        async with self._database.read() as read:
-            row, role = await live_sessions.membership(read, client.actor.id, live_session_id)
-            roles = {row.id: role} if role else {}
-            shown = await live_sessions.shown_many(read, [row], roles, base_url=self._settings.base_url)
-        return shown[0].model_dump(mode="json")
+    async def _live_session(self, client: Client, live_session_id: int, read: Reading) -> dict[str, Any]:
+        row, role = await live_sessions.membership(read, client.actor.id, live_session_id)
+        roles = {row.id: role} if role else {}
+        shown = await live_sessions.shown_many(read, [row], roles, base_url=self._settings.base_url)
+        return {"live_session": shown[0].model_dump(mode="json")}
 
     async def _auth_refresh(self, client: Client, wish: protocol.AuthRefresh) -> Mapping[str, Any]:
         await self._handshake.refresh(client, wish.token)

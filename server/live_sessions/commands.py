@@ -16,12 +16,16 @@ class StartLiveSession:
 
 @dataclass(frozen=True, slots=True)
 class EndLiveSession:
-    """Live becomes ended, everybody leaves; changes nothing when it has ended. `reason` is ended or empty."""
+    """Live becomes ended, everybody leaves; changes nothing when it has ended. `reason` is ended or empty.
+
+    `known`: the polls that are open, each with how often its options were chosen; filled in where it is carried out.
+    """
 
     live_session_id: int
     actor_id: int | None
     client_id: str | None = None
     reason: str = "ended"
+    known: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

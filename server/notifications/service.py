@@ -16,7 +16,8 @@ from server.notifications.tables import Notification
 from server.wire import rfc3339
 
 RECENT = timedelta(minutes=2)
-LARGEST_REPLAY = 200  # a device that missed more reads the inbox over REST
+REPLAY_PAGE = 200  # read at a time
+LARGEST_REPLAY = 1_000  # the newest; a device that missed more reads the inbox over REST
 ROWS_PER_INSERT = 500
 
 
@@ -54,20 +55,21 @@ async def listed(read: Reading, user_id: int, page: Page, only_unread: bool) -> 
         query = query.where(Notification.read_at.is_(None))
     if page.after is not None:
         query = query.where(Notification.id < page.after)
-    return list(await read.scalars(query.limit((page.limit or LARGEST_REPLAY) + 1)))
+    return list(await read.scalars(query.limit((page.limit or REPLAY_PAGE) + 1)))
 
 
 async def missed(read: Reading, user_id: int, after: int | None) -> list[dict[str, Any]]:
     """What a connecting device is told: everything later than `after` and the last two minutes, oldest first."""
     recent = Notification.created_at >= read.now - RECENT
     wanted = recent if after is None else or_(Notification.id > after, recent)
-    query = (
-        select(Notification)
-        .where(Notification.user_id == user_id, wanted)
-        .order_by(Notification.id.desc())
-        .limit(LARGEST_REPLAY)
-    )
-    return [shown(row) for row in reversed(list(await read.scalars(query)))]
+    query = select(Notification).where(Notification.user_id == user_id, wanted).order_by(Notification.id.desc())
+    found = list(await read.scalars(query.limit(REPLAY_PAGE)))
+    while found and len(found) % REPLAY_PAGE == 0 and len(found) < LARGEST_REPLAY:
+        page = list(await read.scalars(query.where(Notification.id < found[-1].id).limit(REPLAY_PAGE)))
+        found += page
+        if not page:
+            break
+    return [shown(row) for row in reversed(found)]
 
 
 async def added_since(read: Reading, user_ids: Collection[int], since: datetime, limit: int) -> list[Notification]:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from server.db.database import Reading
+from server.live_sessions.commands import EndLiveSession
 from signaling.rooms import log as timeline_log
 from signaling.rooms import private
-from signaling.rooms.commands import AnswerPoll, ClosePoll, DeleteLine, EditLine, React, VoteQuestion
+from signaling.rooms.commands import AnswerPoll, ClosePoll, DeleteLine, EditLine, PostChat, React, VoteQuestion
 from signaling.rooms.evolve import evolve
 from signaling.rooms.state import Line, Room
 
@@ -42,6 +43,22 @@ async def _with_tally(read: Reading, room: Room, command: ClosePoll) -> ClosePol
     return command
 
 
+async def _with_tallies(read: Reading, room: Room, command: EndLiveSession) -> EndLiveSession:
+    opened = [poll for poll in room.polls if poll.open]
+    known = [(poll.poll, (await private.tally(read, room.live_session_id, poll)).counts) for poll in opened]
+    return replace(command, known=tuple(known))
+
+
+async def _with_reply(read: Reading, room: Room, command: PostChat) -> PostChat:
+    seq = command.reply_to
+    if seq is None:
+        return command
+    is_line = any(shown.seq == seq for shown in room.lines)
+    if not is_line and room.earlier and seq < room.seq:
+        is_line = await timeline_log.is_line(read, room.live_session_id, seq)
+    return replace(command, known=is_line)
+
+
 async def _with_vote(read: Reading, room: Room, command: VoteQuestion) -> VoteQuestion:
     known = await private.has_voted(read, room.live_session_id, command.question, command.user_id)
     return replace(command, known=known)
@@ -53,6 +70,8 @@ BRIEFS: dict[type, Brief] = {
     React: _with_line,
     AnswerPoll: _with_answer,
     ClosePoll: _with_tally,
+    EndLiveSession: _with_tallies,
+    PostChat: _with_reply,
     VoteQuestion: _with_vote,
 }
 

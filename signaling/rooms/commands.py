@@ -50,9 +50,12 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class PostChat:
+    """`known`: whether `reply_to` is a line of this class, deleted ones too."""
+
     user_id: int
     text: str
     reply_to: int | None = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

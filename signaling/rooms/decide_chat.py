@@ -34,8 +34,8 @@ class TooManyEmoji(Conflict):
 @decides(PostChat)
 def post_chat(room: Room, wish: PostChat) -> Sequence[New]:
     _require_open(room, wish.user_id)
-    if wish.reply_to is not None and not 1 <= wish.reply_to <= room.seq:
-        raise Invalid(errors=[{"pointer": "/reply_to", "detail": "is no line of this class"}])
+    if wish.reply_to is not None and not wish.known:
+        raise Invalid(errors=[{"pointer": "/reply_to", "detail": "is no chat line of this class"}])
     return (New("chat_posted", {"text": wish.text, "reply_to": wish.reply_to}),)
 
 

@@ -32,15 +32,16 @@ def start(room: Room, wish: StartLiveSession) -> Sequence[New]:
 
 @decides(EndLiveSession)
 def end(room: Room, wish: EndLiveSession) -> Sequence[New]:
-    """Everybody leaves with it; a class that never began cannot end."""
+    """Open polls close with their tally, then everybody leaves; a class that never began cannot end."""
     if wish.actor_id is not None:
         require_host(room, wish.actor_id)
     if room.status == "ended":
         return ()
     if room.status != "live":
         raise InvalidStatus("A class that is not live cannot be ended.")
+    closed = [New("poll_closed", {"poll": poll, "tally": list(tally)}) for poll, tally in wish.known]
     left = [New("participant_left", {"user_id": p.user_id, "role": p.role}) for p in room.present]
-    return (New("session_ended", {"reason": wish.reason}), *left)
+    return (*closed, New("session_ended", {"reason": wish.reason}), *left)
 
 
 @decides(Enter)

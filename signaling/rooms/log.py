@@ -63,6 +63,12 @@ async def line_events(
     return [TimelineEvent(*row) for row in await read.execute(query.order_by(LiveSessionEvent.seq))]
 
 
+async def is_line(read: Reading, live_session_id: int, seq: int) -> bool:
+    """Whether this event is the posting of a chat line."""
+    query = select(LiveSessionEvent.seq).filter_by(live_session_id=live_session_id, seq=seq, type="chat_posted")
+    return await read.scalar(query) is not None
+
+
 async def answer_to(read: Reading, live_session_id: int, actor_id: int, client_id: str) -> Stored | None:
     """The stored answer to a wish that was carried out before, be it an event or private."""
     given = {"live_session_id": live_session_id, "client_id": client_id}

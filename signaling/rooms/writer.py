@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from server.db.database import Reading
 from server.errors import Away, Internal, LecternError
 from server.metrics import Metrics
 from signaling.rooms.timeline import Answer, Timeline
@@ -22,6 +24,7 @@ from signaling.rooms.timeline import Answer, Timeline
 GROUP = 64  # commands in one transaction; the rest wait for the next
 WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
 log = structlog.get_logger(__name__)
+Show = Callable[[Reading], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Wanted:
     command: Any
     actor_id: int | None
     client_id: str | None
+    show: Show | None
     answer: asyncio.Future[Answer]
 
 
@@ -42,15 +46,25 @@ class Writer:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     async def act(
-        self, live_session_id: int, command: Any, *, actor_id: int | None = None, client_id: str | None = None
+        self,
+        live_session_id: int,
+        command: Any,
+        *,
+        actor_id: int | None = None,
+        client_id: str | None = None,
+        show: Show | None = None,
     ) -> Answer:
-        """Carry out one room command. Raises LecternError: refused, or Away when it may be sent again."""
+        """Carry out one room command. Raises LecternError: refused, or Away when it may be sent again.
+
+        `show` reads, in the same transaction, what the acknowledgement adds: a handler that read it afterwards would
+        let the events go first. It must not refuse.
+        """
         lane_id = 0 if self._timeline.database.is_sqlite else live_session_id
         lane = self._lanes.setdefault(lane_id, deque())
         if len(lane) >= WAITING:
             raise Away("The class is very busy right now; try again in a moment.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        lane.append(Wanted(live_session_id, command, actor_id, client_id, future))
+        lane.append(Wanted(live_session_id, command, actor_id, client_id, show, future))
         if lane_id not in self._tasks:
             task = asyncio.get_running_loop().create_task(self._run(lane_id, lane))
             self._tasks[lane_id] = task
@@ -107,13 +121,14 @@ class Writer:
 
     async def _judged(self, work: Any, wanted: Wanted) -> Answer | Exception:
         try:
-            return await self._timeline.judge(
+            answer = await self._timeline.judge(
                 work, wanted.live_session_id, wanted.command, wanted.actor_id, wanted.client_id
             )
         except Away:
             raise
         except LecternError as refusal:
             return refusal
+        return replace(answer, extra={**answer.extra, **await wanted.show(work)}) if wanted.show else answer
 
 
 def _settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None:

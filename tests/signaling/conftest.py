@@ -47,6 +47,15 @@ class Tab:
         """A wish with a client_id of its own unless one is given."""
         return await self.wish(event, **{"client_id": str(uuid.uuid4()), **payload})
 
+    async def acknowledged(self, event: str, **payload: Any) -> dict[str, Any]:
+        """The same as wish(); the acknowledgement takes its place in `told` as "<event> acknowledged"."""
+
+        async def heard(answer: dict[str, Any]) -> None:
+            await self._hear(f"{event} acknowledged", answer)
+
+        await self.io.emit(event, payload, namespace="/live", callback=heard)
+        return dict(await self.hear(f"{event} acknowledged"))
+
     def all(self, event: str) -> list[Any]:
         return [payload for name, payload in self.told if name == event]
 

@@ -17,7 +17,8 @@ async def test_lines_are_edited_and_deleted_and_their_older_text_is_nowhere(tab:
     room, (ana, bo) = await a_class(tab, world, "ana", "bo")
     before = await bo.wish("join", live_session_id=room)
     position = {"epoch": before["epoch"], "seq": before["seq"]}
-    kept = (await bo.durable("chat_send", live_session_id=room, text="a frist try", reply_to=1))["seq"]
+    base = (await ana.durable("chat_send", live_session_id=room, text="Try!"))["seq"]
+    kept = (await bo.durable("chat_send", live_session_id=room, text="a frist try", reply_to=base))["seq"]
     gone = (await bo.durable("chat_send", live_session_id=room, text="a secret word"))["seq"]
     assert (await bo.durable("chat_edit", live_session_id=room, seq=kept, text="a second try"))["ok"]
     assert (await bo.durable("chat_edit", live_session_id=room, seq=kept, text="a third try"))["ok"]
@@ -33,13 +34,36 @@ async def test_lines_are_edited_and_deleted_and_their_older_text_is_nowhere(tab:
         assert text not in log
     fresh = (await ana.wish("join", live_session_id=room))["snapshot"]["chat"]["lines"]
     assert [(line["text"], line["reply_to"], line["deleted"]) for line in fresh] == [
-        ("a third try", 1, False),
+        ("Try!", None, False),
+        ("a third try", base, False),
         (None, None, True),
     ]
     caught_up = await bo.wish("join", live_session_id=room, after=position)
     shown = json.dumps(caught_up["events"])
     assert "a third try" in shown and "secret" not in shown and "frist" not in shown
     assert {"deleted": True} in [event["payload"] for event in caught_up["events"]]
+
+
+async def test_only_a_line_of_this_class_is_replied_to(tab: Connect, world: World) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    assert (await bo.durable("chat_send", live_session_id=room, text="first"))["ok"]
+    hand = (await bo.durable("hand_raise", live_session_id=room))["seq"]
+    for seq in (1, hand, hand + 5):
+        refused = await ana.durable("chat_send", live_session_id=room, text="to nothing", reply_to=seq)
+        assert refused["error"]["errors"] == [{"pointer": "/reply_to", "detail": "is no chat line of this class"}]
+
+
+async def test_a_line_that_left_the_window_is_replied_to_and_other_old_events_are_not(
+    tab: Connect, world: World
+) -> None:
+    row = await world.live_session(students=["bo"])
+    await world.talk(row, ["bo"], CHAT_WINDOW + 20)
+    bo = await tab("bo")
+    await bo.wish("join", live_session_id=row.id)
+    refused = await bo.durable("chat_send", live_session_id=row.id, text="to the start", reply_to=1)
+    assert refused["error"]["code"] == "invalid"
+    assert (await bo.durable("chat_send", live_session_id=row.id, text="to the first line", reply_to=2))["ok"]
+    assert (await bo.hear_event("chat_posted"))["payload"] == {"text": "to the first line", "reply_to": 2}
 
 
 async def test_reactions_are_everybodys_and_words_are_none(tab: Connect, world: World) -> None:

@@ -21,6 +21,7 @@ from server.http.keys import DATABASE, ROOMS
 from server.live_sessions.commands import CutOff
 from server.live_sessions.tables import LiveSession, RoomConnection
 from server.notifications.service import notify
+from server.notifications.tables import Notification
 from signaling.client import Client, user_room
 from tests.conftest import SECRET
 from tests.factories import World
@@ -81,6 +82,19 @@ async def test_missed_notifications_arrive_with_the_connection(
     later = await tab("bo", notifications_after=first["id"])
     told = await later.until(lambda t: (n := t.all("notification"))[1:] and n)
     assert [n["title"] for n in told] == ["A first lesson", "A second lesson"]
+
+
+async def test_all_that_was_missed_arrives_oldest_first(app: web.Application, world: World, tab: Connect) -> None:
+    bo = world.id_of("bo")
+    titles = [f"Lesson {number}" for number in range(450)]
+    async with app[DATABASE].work() as work:
+        for title in titles:
+            await notify(work, [bo], "content_added", title, "", {"url": "/app"})
+        await work.flush()
+        await work.execute(update(Notification).values(created_at=work.now - timedelta(days=1)))
+    later = await tab("bo", notifications_after=0)
+    told = await later.until(lambda t: (n := t.all("notification"))[449:] and n)
+    assert [n["title"] for n in told] == titles
 
 
 async def _revoke(app: web.Application, course: Course, user_id: int) -> None:

@@ -102,3 +102,38 @@ async def test_what_does_not_fit_is_refused_with_its_reason(tab: Connect, world:
         (bo, "question_vote", {"question": poll, "on": True}, "question_not_found"),
     ):
         assert (await tab_.durable(event, **here, **payload))["error"]["code"] == code, (event, payload)
+
+
+async def test_the_end_of_class_is_acknowledged_first_and_closes_polls_that_are_open(
+    tab: Connect, world: World
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    wish = {"live_session_id": room, "question": "Clear?", "options": ["Yes", "No"], "hidden": True}
+    polls = [(await ana.durable("poll_open", **wish))["seq"] for _ in range(2)]
+    assert (await bo.durable("poll_answer", live_session_id=room, poll=polls[1], choices=[1]))["ok"]
+    ended = await ana.acknowledged("session_end", live_session_id=room, client_id=str(uuid.uuid4()))
+    assert (ended["live_session"]["status"], ended["live_session"]["id"]) == ("ended", room)
+    await bo.hear("room_closed")
+    await ana.hear("room_closed")
+    closed = [(e["type"], e["payload"]) for e in bo.events if e["seq"] >= ended["seq"]][:3]
+    assert closed == [
+        ("poll_closed", {"poll": polls[0], "tally": [0, 0]}),
+        ("poll_closed", {"poll": polls[1], "tally": [0, 1]}),
+        ("session_ended", {"reason": "ended"}),
+    ]
+    heard = [name for name, _ in ana.told]
+    assert heard.index("session_end acknowledged") < max(i for i, name in enumerate(heard) if name == "timeline")
+    after = ana.told[heard.index("session_end acknowledged") :]
+    told_after = [e["type"] for name, payload in after if name == "timeline" for e in payload["events"]]
+    assert told_after[:3] == ["poll_closed", "poll_closed", "session_ended"]
+
+
+async def test_the_start_of_class_is_acknowledged_before_it_is_told(tab: Connect, world: World) -> None:
+    room = (await world.live_session(students=["bo"], status="scheduled")).id
+    ana = await tab("ana")
+    assert (await ana.wish("join", live_session_id=room))["waiting"]
+    started = await ana.acknowledged("session_start", live_session_id=room, client_id=str(uuid.uuid4()))
+    assert (started["notified"], started["live_session"]["status"]) == (1, "live")
+    await ana.hear("room_opened")
+    heard = [name for name, _ in ana.told]
+    assert heard.index("session_start acknowledged") < heard.index("room_opened")

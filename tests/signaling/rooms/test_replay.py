@@ -43,7 +43,7 @@ SEQ = st.integers(4, 24)
 SOURCE = st.sampled_from(SOURCES)
 WORD = st.sampled_from(["secret one", "secret two", "plain"])
 COMMANDS = st.one_of(
-    st.builds(PostChat, WHO, WORD, st.none() | st.integers(1, 4)),
+    st.builds(PostChat, WHO, WORD, st.none() | st.integers(1, 4), st.just(True)),
     st.builds(EditLine, WHO, SEQ, WORD),
     st.builds(DeleteLine, WHO, SEQ),
     st.builds(React, WHO, SEQ, st.sampled_from(["👍", "🎉"]), st.booleans()),
