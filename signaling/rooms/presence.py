@@ -1,4 +1,4 @@
-"""Who is connected, here and in the other web processes; changes are told in bundles.
+"""Who is connected, here and in the other web processes; rosters are told of changes in bundles (roster_news.py).
 
 Counts of this process are in memory. Where processes share a database, what changed goes over the bus with each bundle
 and into the database with each renewal of the lease (exchange.py); what others said comes back the same two ways.
@@ -8,27 +8,24 @@ A seat outlives its connections by a while; keeper.py ends the ones nobody came 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from sqlalchemy import update
 
-from server.access import Role
 from server.db.database import Database
 from server.errors import LecternError
 from server.live_sessions.tables import ProcessLease
-from signaling.client import Client, course_room, live_room
+from signaling.client import Client
 from signaling.rooms.exchange import Written, course_of_rooms, courses_of, read_others
 from signaling.rooms.headcount import ANYWHERE, Elsewhere, Headcount, Key
 from signaling.rooms.leases import end_lease, end_leases, take_lease
+from signaling.rooms.roster_news import RosterNews
 from signaling.transport import LiveServer
 
 RENEW_SECONDS = 5.0
 LOOK_SECONDS = 1.0  # how often it is asked whether something is due; while bells are away, something is
-COALESCE_SECONDS = 0.2
 TOLD_AT_ONCE = 500  # counts in one fact
 log = structlog.get_logger(__name__)
 
@@ -55,16 +52,13 @@ class Presence:
     """Implements server.ports.Presence for all web processes, and tells the rosters here what changed."""
 
     def __init__(self, database: Database, live: LiveServer) -> None:
-        self._database, self._live = database, live
+        self._database = database
         self.lease_id = 0
         self._here, self._elsewhere = Headcount(), Elsewhere()
         self._written = Written(self._here)
         self._is_shared = not database.is_sqlite
-        self._course_of: dict[int, int | None] = {}  # of the live sessions somebody is in
         self._untold: dict[Key, frozenset[int]] = {}  # changed here since the last fact, with the person's courses
-        self._dirty_courses: dict[int, set[int]] = defaultdict(set)
-        self._dirty_rooms: dict[int, set[int]] = defaultdict(set)
-        self._timer: asyncio.TimerHandle | None = None
+        self._news = RosterNews(live, self._count, self._tell_others)
         self._renewal: asyncio.Task[None] | None = None
         # Set by the gateway: take the seats of everyone connected; give up those of nobody who is; the bus.
         self.retake: Callable[[], Awaitable[None]] = _nothing
@@ -82,8 +76,7 @@ class Presence:
 
     async def close(self) -> None:
         """The lease ends now; what is still connected is accounted for to this moment."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._news.close()
         if self._renewal is None:
             return
         self._renewal.cancel()
@@ -143,7 +136,7 @@ class Presence:
             if not changed:
                 return
             courses = await courses_of(read, {user_id for user_id, _ in changed})
-            unknown = {room for _, room in changed if room != ANYWHERE} - self._course_of.keys()
+            unknown = {room for _, room in changed if room != ANYWHERE} - self._news.course_of.keys()
             rooms = await course_of_rooms(read, unknown)
         self._changed_elsewhere(changed, courses, rooms)
 
@@ -158,8 +151,8 @@ class Presence:
         for key in changed:
             user_id, place = key
             if place in rooms:
-                self._course_of.setdefault(place, rooms[place])
-            self._mark(key, courses.get(user_id, ()))
+                self._news.course_of.setdefault(place, rooms[place])
+            self._news.mark(key, courses.get(user_id, ()))
 
     # ------------------------------------------------------------------ who is here
 
@@ -202,11 +195,11 @@ class Presence:
 
     def entered(self, client: Client, live_session_id: int, course_id: int | None) -> None:
         """A tab is in a room."""
-        self._course_of[live_session_id] = course_id
+        self._news.course_of[live_session_id] = course_id
         self._add(client, live_session_id, 1)
 
     def left(self, client: Client, live_session_id: int, course_id: int | None) -> None:
-        self._course_of.setdefault(live_session_id, course_id)
+        self._news.course_of.setdefault(live_session_id, course_id)
         self._add(client, live_session_id, -1)
 
     def _add(self, client: Client, place: int, connections: int) -> None:
@@ -215,58 +208,13 @@ class Presence:
         if self._is_shared:
             self._written.touch(key)
             self._untold[key] = frozenset(client.courses)
-        self._mark(key, client.courses if place == ANYWHERE else ())
-
-    def _mark(self, key: Key, courses: Iterable[int]) -> None:
-        """Rosters that show this count are told with the next bundle."""
-        user_id, place = key
-        in_rosters = set(courses)
-        if place != ANYWHERE:
-            self._dirty_rooms[place].add(user_id)
-            if (course_id := self._course_of.get(place)) is not None:
-                self._dirty_courses[course_id].add(user_id)
-        for course_id in in_rosters:
-            self._dirty_courses[course_id].add(user_id)
-        for live_session_id, of_course in self._course_of.items() if in_rosters else ():
-            if of_course in in_rosters:
-                self._dirty_rooms[live_session_id].add(user_id)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self.flush)
+        self._news.mark(key, client.courses if place == ANYWHERE else ())
 
     # ------------------------------------------------------------------ telling
 
     def flush(self) -> None:
         """Tell what changed, now."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        courses, self._dirty_courses = self._dirty_courses, defaultdict(set)
-        rooms, self._dirty_rooms = self._dirty_rooms, defaultdict(set)
-        self._tell_others()
-        for live_session_id, users in rooms.items():
-            room = live_room(live_session_id)
-            if not self._live.members(room):
-                continue
-            changes = [self._change(u, live_session_id, [live_session_id]) for u in sorted(users)]
-            self._live.broadcast_droppable(room, "presence", {"live_session_id": live_session_id, "changes": changes})
-        for course_id, users in courses.items():
-            room = course_room(course_id, Role.INSTRUCTOR)
-            if not self._live.members(room):
-                continue
-            of_course = [number for number, course in self._course_of.items() if course == course_id]
-            changes = [self._change(u, ANYWHERE, of_course) for u in sorted(users)]
-            self._live.broadcast_droppable(room, "presence", {"course_id": course_id, "changes": changes})
-        inside = self._here.rooms() | self._elsewhere.total.rooms()
-        for live_session_id in self._course_of.keys() - inside:
-            del self._course_of[live_session_id]
-
-    def _change(self, user_id: int, counted: int, rooms: Iterable[int]) -> dict[str, Any]:
-        return {
-            "user_id": user_id,
-            "online": self.is_online(user_id),
-            "in_room": any(self.is_inside(room, user_id) for room in rooms),
-            "connections": self._count((user_id, counted)),
-        }
+        self._news.flush()
 
     def _tell_others(self) -> None:
         untold, self._untold = list(self._untold.items()), {}
@@ -278,6 +226,7 @@ class Presence:
                 version,
                 tuple((*key, self._here[key]) for key, _ in part),
                 {key[0]: tuple(sorted(courses)) for key, courses in part},
-                {room: self._course_of.get(room) for (_, room), _ in part if room != ANYWHERE},
+                {room: self._news.course_of.get(room) for (_, room), _ in part if room != ANYWHERE},
             )
             self.tell([fact])
+        self._news.forget(self._news.course_of.keys() - self._here.rooms() - self._elsewhere.total.rooms())
