@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from redis import Redis
+from redis.exceptions import RedisError
+
 from server.listening import PortTaken, await_udp, listen
 from server.schema_check import is_at_head
 from server.serving import configured_addresses, is_loopback, media_host, tls_context
@@ -35,7 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
     """All findings, in the order a start would meet them."""
     return [
         finding
-        for look in (_python, _packages, _pages, _data_directory, _secret, _database, _ports, _tls, _reach)
+        for look in (_python, _packages, _pages, _data_directory, _secret, _database, _redis, _ports, _tls, _reach)
         for finding in look(settings)
     ]
 
@@ -94,6 +97,21 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, str(error))
         return
     yield Finding(is_ready, f"Database: PostgreSQL answers{'' if is_ready else '; run python -m server migrate'}")
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if not settings.redis_url:
+        text = "REDIS_URL is not set: one web process here, and no --workers"
+        yield Finding(settings.is_embedded, text, is_needed=False)
+        return
+    try:
+        with Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2) as redis:
+            redis.ping()
+    except (RedisError, OSError) as error:
+        yield Finding(False, f"REDIS_URL does not answer ({error}): start Redis, or correct it", is_needed=False)
+        return
+    what = "; --workers needs PostgreSQL too" if settings.is_embedded else "; --workers may be used"
+    yield Finding(True, f"Redis answers{what}", is_needed=False)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

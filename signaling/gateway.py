@@ -156,11 +156,9 @@ class Gateway:
         await self.presence.close()
 
     def _tell_draining(self) -> None:
-        """Few clients come back at once, a thousand spread over seconds, each at a moment of its own."""
         connections = list(self.live.connections())
-        spread = min(LONGEST_RETURN_SECONDS, max(0.1, len(connections) / RETURNS_PER_SECOND))
         for connection in connections:
-            connection.emit("draining", {"retry_after": round(random.uniform(0.01, spread), 2)})
+            connection.emit("draining", {"retry_after": moment_to_return(len(connections))})
 
     def _rooms_here(self) -> list[int]:
         """Live sessions somebody here is in, enters or waits for."""
@@ -204,3 +202,9 @@ class Gateway:
 
     def _is_watched(self, live_session_id: int) -> bool:
         return bool(self._doorway.audience(live_session_id))
+
+
+def moment_to_return(clients: int) -> float:
+    """In how many seconds one of so many clients should come back: few at once, a thousand spread over seconds."""
+    spread = min(LONGEST_RETURN_SECONDS, max(0.1, clients / RETURNS_PER_SECOND))
+    return round(random.uniform(0.01, spread), 2)
