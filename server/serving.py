@@ -28,7 +28,7 @@ from signaling.transport import Place
 from signaling.transport.adoption import Door
 
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
-DRAIN_SECONDS = 18.0  # from the signal to the end, whatever clients and the database do
+DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
 ALONE_BACKLOG = 128  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)

@@ -39,7 +39,7 @@ from server.serving import (
 from server.settings import Settings
 from server.terminal import show_demo, show_serving
 from server.web_worker import command
-from server.workers import Worker, supervise
+from server.workers import Signals, Worker, supervise
 from signaling.transport import Place
 
 log = structlog.get_logger(__name__)
@@ -161,6 +161,7 @@ async def _serve_many(
         finally:
             await database.close()
 
+    signals = Signals()
     async with AsyncExitStack() as opened:
         media = settings.media_address
         if with_media and not media:
@@ -174,7 +175,7 @@ async def _serve_many(
             place = Place(number, count, folder)
             words = command(place, descriptors, settings.port, media, with_media=with_media, with_jobs=with_jobs)
             workers.append(Worker(number, words, descriptors, place.http(number)))
-        await supervise(workers, when_ready)
+        await supervise(workers, when_ready, signals)
 
 
 def _needed_by_many(settings: Settings) -> list[tuple[str, bool]]:

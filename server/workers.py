@@ -19,7 +19,7 @@ import structlog
 from server.supervisor import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ROOT
 
 READY_SECONDS = 60.0  # a worker that is not ready by then is killed and started again
-END_SECONDS = 19.0  # from telling a worker to drain to killing it; it leaves a second earlier by itself
+END_SECONDS = 17.0  # from telling a worker to drain to killing it; it leaves two seconds earlier by itself
 LOOK_SECONDS = 0.05  # between questions whether a worker is ready
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ class Worker:
                 self.is_ready.set()
                 pause = 0.0
             else:
+                log.error("web worker not ready", number=self.number, pid=process.pid)
                 self.has_failed.set()
                 await self.end()
                 pause = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, pause * 2))
@@ -107,13 +108,20 @@ class Worker:
         return False
 
 
-async def supervise(workers: Sequence[Worker], when_ready: Callable[[], Awaitable[None]]) -> None:
-    """Run all workers until SIGTERM or SIGINT, then drain them and return. Raises WorkersFailed."""
-    stop, renewal = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for which in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(which, _stopping, stop)
-    loop.add_signal_handler(signal.SIGHUP, renewal.set)
+class Signals:
+    """What the parent is told from outside, heard from its making on: `stop` once, `renewal` again and again."""
+
+    def __init__(self) -> None:
+        self.stop, self.renewal = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(which, _stopping, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.renewal.set)
+
+
+async def supervise(workers: Sequence[Worker], when_ready: Callable[[], Awaitable[None]], signals: Signals) -> None:
+    """Run all workers until told to stop, then drain them and return. Raises WorkersFailed."""
+    stop, renewal = signals.stop, signals.renewal
     tasks = [asyncio.create_task(worker.keep(), name=f"web worker {worker.number}") for worker in workers]
     try:
         if not await _until(stop, _all_ready(workers)):

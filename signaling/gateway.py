@@ -43,7 +43,7 @@ from signaling.transport import LiveServer, Place, TransportLimits
 RETURNS_PER_SECOND = 150  # clients of a closing server are asked to come back no faster than this,
 LONGEST_RETURN_SECONDS = 10.0  # and none later than this
 WORK_SECONDS = 3.0  # wishes in work when the server closes are answered within this, or asked again elsewhere
-CLOSE_SECONDS = 11.0  # for all of closing; then what still waits, on a database that is away, is left
+CLOSE_SECONDS = 10.0  # for all of closing; then what still waits, on a database that is away, is left
 log = structlog.get_logger(__name__)
 
 

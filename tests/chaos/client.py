@@ -56,6 +56,7 @@ class LightClient:
         self._ws: aiohttp.ClientWebSocketResponse | None = None
         self._limit = asyncio.timeout(None)
         self._silence = 20.0
+        self._asked_pause = 0.0  # seconds; what a closing server asked for
         self._task: asyncio.Task[None] | None = None
         self._timers: set[asyncio.TimerHandle] = set()
 
@@ -95,7 +96,8 @@ class LightClient:
                 pause = BACK_OFF_SECONDS[0]
             self.is_live, self._ws = False, None
             self._acks.clear()
-            await asyncio.sleep(pause * self._chance.uniform(0.5, 1.5))
+            asked, self._asked_pause = self._asked_pause, 0.0
+            await asyncio.sleep(max(asked, pause * self._chance.uniform(0.5, 1.5)))
             pause = min(2 * pause, longest)
 
     async def _connection(self) -> None:
@@ -141,6 +143,8 @@ class LightClient:
             if payload["epoch"] != self.view.epoch:
                 self.view.complaints.append(f"{self.person} was told a new epoch")
             self.view.take(payload["events"])
+        elif event == "draining":
+            self._asked_pause = payload["retry_after"]
         elif event == "room_closed":
             self.view.complaints.append(f"{self.person} was put out: {payload['reason']}")
 

@@ -6,6 +6,7 @@ Whatever is broken here is broken from outside: processes get signals, connectio
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import shutil
 import time
@@ -79,6 +80,7 @@ class Stage:
         processes: int = 1,
         workers: int = 1,
         people: int = 50,
+        entering_per_second: float = math.inf,
         tab_of: Callable[[str], Callable[..., LightClient]] = lambda person: LightClient,
         **environment: str,
     ) -> AsyncIterator[Stage]:
@@ -111,7 +113,7 @@ class Stage:
                 aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0))
             )
             stack.push_async_callback(stage._close_clients)
-            stage._enter()
+            await stage._enter(entering_per_second)
             await stage.agreed()
             yield stage
 
@@ -128,7 +130,7 @@ class Stage:
         finally:
             await database.close()
 
-    def _enter(self) -> None:
+    async def _enter(self, per_second: float) -> None:
         for number, person in enumerate(self.people):
             client = self.tab_of(person)(
                 self._http,
@@ -142,6 +144,7 @@ class Stage:
             )
             self.clients[person] = client
             client.start()
+            await asyncio.sleep(1 / per_second)
 
     async def _close_clients(self) -> None:
         await asyncio.gather(*(client.close() for client in self.clients.values()))
