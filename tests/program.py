@@ -26,6 +26,7 @@ from tests.services import die_with_parent, free_port
 ROOT = Path(__file__).resolve().parents[1]
 READY_SECONDS = 60
 STOP_SECONDS = 20
+LINK = re.compile(r"^\s+(\w+)\s.*?\s(http://\S+/app/sign-in#\S+)$", re.MULTILINE)
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 
 
@@ -76,9 +77,29 @@ class Program:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     @property
-    def links(self) -> list[str]:
-        """The one-click links of the last start."""
-        return re.findall(r"http\S+/app/sign-in#\S+", self.said.rpartition("Lectern is ready")[2])
+    def links(self) -> dict[str, str]:
+        """The one-click links of the demo's last start, by first name in small letters."""
+        return {name.lower(): link for name, link in LINK.findall(self.said.rpartition("Lectern is ready")[2])}
+
+    @property
+    def password(self) -> str:
+        """The demo's password, as the terminal tells it."""
+        return self._told(r"with the password (\S+) as")
+
+    @property
+    def sample(self) -> Path:
+        """The video the demo offers for uploading."""
+        return Path(self._told(r"A video to upload:\s+(\S.*)").strip())
+
+    def _told(self, pattern: str) -> str:
+        found = re.search(pattern, self.said)
+        assert found, self.last_words
+        return found[1]
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it logged and printed."""
+        return (self.folder / "stderr").read_text()[-3000:] + self.said[-500:]
 
     def launch(self) -> None:
         """Start without waiting for anything."""
@@ -93,15 +114,16 @@ class Program:
                 preexec_fn=die_with_parent,
             )
 
-    async def start(self) -> None:
-        """Start and wait until /readyz says so. Raises AssertionError with its last words."""
+    async def start(self) -> Program:
+        """Start and wait until /readyz says so; itself. Raises AssertionError with its last words."""
         self.launch()
         deadline = time.monotonic() + READY_SECONDS
         async with aiohttp.ClientSession() as session:
             while not await self._is_ready(session):
-                assert self.status is None, f"it ended with {self.status}: {self._last_words()}"
-                assert time.monotonic() < deadline, f"not ready in {READY_SECONDS} s: {self._last_words()}"
+                assert self.status is None, f"it ended with {self.status}: {self.last_words}"
+                assert time.monotonic() < deadline, f"not ready in {READY_SECONDS} s: {self.last_words}"
                 await asyncio.sleep(0.05)
+        return self
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         if self._ready:
@@ -129,10 +151,10 @@ class Program:
             return await self.ended()
         except subprocess.TimeoutExpired:
             await self.kill()
-            raise AssertionError(f"SIGTERM did not end it in {STOP_SECONDS} s: {self._last_words()}") from None
+            raise AssertionError(f"SIGTERM did not end it in {STOP_SECONDS} s: {self.last_words}") from None
 
     async def kill(self) -> None:
-        """kill -9 of the parent process alone."""
+        """kill -9 of the web process alone, whose children end by themselves."""
         assert self._process is not None
         self._process.kill()
         await self.ended()
@@ -147,5 +169,7 @@ class Program:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def _last_words(self) -> str:
-        return (self.folder / "stderr").read_text()[-3000:] + self.said[-500:]
+    async def kill_both(self) -> None:
+        """The media worker first, so that nobody is left to start it again."""
+        await self.kill_media()
+        await self.kill()

@@ -48,7 +48,7 @@ async def test_the_demo_seeds_once_names_its_links_and_stops_with_0(run_program:
     assert await demo.stop() == 0
     await demo.start()
     assert rows(demo) == seeded
-    assert not set(demo.links) & set(first_links)
+    assert not set(demo.links.values()) & set(first_links.values())
 
 
 async def test_after_kill_9_an_immediate_start_serves_on_the_same_ports_and_leaves_no_older_process(

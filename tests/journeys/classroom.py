@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, expect
 
 from tests.api import Api
 from tests.journeys.browser import PATIENCE, Tab, until
-from tests.journeys.program import Program
+from tests.program import Program
 
 RISING_SECONDS = 0.4  # between two looks at a picture that is to move
 NAMES = {"ana": "Ana Castro", "bo": "Bo Lindqvist", "cleo": "Cleo Marchetti"}

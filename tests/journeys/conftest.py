@@ -12,7 +12,7 @@ import pytest
 from tests.api import Api
 from tests.journeys.browser import browser, until
 from tests.journeys.classroom import Classroom
-from tests.journeys.program import Program
+from tests.program import Program
 from tests.services import in_thread
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 async def _first_start(folder: Path) -> None:
-    program = await Program(folder).start()
+    program = await Program(folder, "demo").start()
     async with aiohttp.ClientSession() as session:
         answer = await Api(session, program.url, None).post(
             "/auth/login", {"email": "ana@example.org", "password": program.password}
@@ -61,7 +61,7 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(first_start: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    shutil.copytree(first_start / "data", tmp_path / "data", ignore=shutil.ignore_patterns("*.sock", "*.lock"))
+    shutil.copytree(first_start / "var", tmp_path / "var", ignore=shutil.ignore_patterns("*.sock", "*.lock"))
     return tmp_path
 
 
@@ -74,9 +74,9 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 async def program(folder: Path, environment: dict[str, str]) -> AsyncIterator[Program]:
     """The running program; it has to end well."""
-    running = await Program(folder, environment).start()
+    running = await Program(folder, "demo", defaults=False, **environment).start()
     yield running
-    assert await running.stop() == 0, running.log()
+    assert await running.stop() == 0, running.last_words
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.journeys.browser import CAMERA, SOUND, Tab, browser
 from tests.journeys.classroom import NAMES, Classroom
-from tests.journeys.program import Program
+from tests.program import Program
 
 PICTURES_ONLY = "--autoplay-policy=document-user-activation-required"
 BUSY = """

@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.browser import until
 from tests.journeys.classroom import NAMES, Classroom
-from tests.journeys.program import Program
+from tests.program import Program
 
 BACK_SECONDS = 10.0
 CONTINUED_SECONDS = 10.0  # attendance may be this much short
@@ -21,13 +21,13 @@ ROUNDS_IN_PROOF = 5
 
 async def kill_web(program: Program) -> None:
     """The web process alone; its media worker notices and ends."""
-    await program.kill_web()
+    await program.kill()
     await program.start()
 
 
 async def kill_media(program: Program) -> None:
     """The media worker alone; the web process starts another."""
-    program.kill_media()
+    await program.kill_media()
 
 
 async def kill_both(program: Program) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from signaling.media.client import MediaClient
 from tests.journeys.classroom import Classroom
-from tests.journeys.program import Program
+from tests.program import Program
 
 LOSS = 0.01
 CAMERA_RATE = 20  # frames a second of the browser's fake camera
@@ -36,7 +36,7 @@ class Bystander:
 @asynccontextmanager
 async def losing(program: Program, share: float) -> AsyncIterator[None]:
     """That share of media packets is lost in the worker, each way."""
-    client = MediaClient(f"unix:{program.folder}/data/media.sock", Bystander())
+    client = MediaClient(f"unix:{program.folder}/var/media.sock", Bystander())
     await client.start()
     try:
         assert await client.wait_ready()

@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 
 from tests.journeys.browser import Tab
 from tests.journeys.classroom import Classroom
-from tests.journeys.program import ROOT
+from tests.program import ROOT
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WIDE, NARROW = (1280, 800), (390, 844)

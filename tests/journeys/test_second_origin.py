@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from tests.journeys.browser import browser
-from tests.journeys.program import ROOT, Program
+from tests.program import ROOT, Program
 from tests.services import free_port
 
 CLIENT = ROOT / "node_modules/socket.io-client/dist/socket.io.js"
