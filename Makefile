@@ -17,7 +17,7 @@ test: install-test ## every test, in real databases and a real browser
 	@tools/test.sh
 
 prove: install-test ## the long proofs: kills, loss and load, repeated
-	@.venv/bin/python -m pytest -m prove --timeout 1800
+	@.venv/bin/python -m pytest -s -m prove --timeout 1800
 
 check: install-test ## format, lint and types
 	@tools/check.sh

@@ -94,10 +94,12 @@ async def one_cell(stage: Stage, cell: Cell, fault: Fault, situation: Situation,
 
     await situation(stage, until_whole())
     try:
-        await stage.agreed(EQUAL_SECONDS)
+        await stage.agreed()
     except AssertionError as error:
         cell.wrong = str(error)
     cell.equal_after_seconds = round(time.monotonic() - ended[0], 2)
+    if cell.equal_after_seconds > EQUAL_SECONDS:
+        cell.wrong = cell.wrong or f"views equal only after {cell.equal_after_seconds} s"
     verdict = await stage.verdict()
     cell.acknowledged = verdict.acknowledged - before.acknowledged
     cell.resent = verdict.resent - before.resent

@@ -46,7 +46,7 @@ async def without_postgresql(stage: Stage, fault: Fault, seconds: float) -> None
         back_at = time.monotonic()
         unready = await probing
         await stage.talked(0.5)
-    await stage.agreed(BACK_SECONDS)
+    await stage.agreed()
     back = time.monotonic() - back_at
     verdict = await stage.verdict()
     refusals = Counter(code for wish in stage.history.wishes.values() for code in wish.refusals)
