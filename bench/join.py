@@ -1,0 +1,217 @@
+"""What one authenticated join costs the server, beside the bare connect of Node's Socket.IO server.
+
+A join here is the WebSocket, `connect` with a token, `join` with its answer (snapshot or missed events, roster), the
+presence told to everybody and the seat committed. Node's side is the WebSocket and `connect` alone: no token, no room,
+no database. A real server process on SQLite; the crowd is this process. CPU time of the server process is counted, all
+its threads, until it is quiet again; at most AT_ONCE tabs are on their way at a time, as behind a busy network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import insert
+
+from bench._crowd import Tab, opened
+from bench._process import cpu_seconds, resident_kib
+from server import logs
+from server.accounts.tables import SignIn, User
+from server.db.database import Database
+from server.ports import SilentPublisher
+from server.settings import Settings
+from tests.factories import NO_PASSWORD, Person, World
+from tests.program import Program
+from tests.services import die_with_parent, free_port
+
+HOST = "127.0.0.1"
+PEOPLE, AT_ONCE = 1_000, 100
+SHAPES = ((1, 1_000), (20, 50))  # rooms, people in each
+MUST_OF_NODE, AIM_OF_NODE = 4.0, 1.5
+MUST_BACK_SECONDS, AIM_BACK_SECONDS = 15.0, 8.0
+MUST_IDLE_KIB, AIM_IDLE_KIB = 32.0, 24.0
+QUIET_SECONDS = 0.5  # the last bundles of presence have gone out by then
+PEER = Path(__file__).resolve().parent / "peers" / "socketio_server.mjs"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Whose tab it is, and which room it enters."""
+
+    token: str
+    live_session_id: int
+
+
+async def main() -> int:
+    """Print the costs beside Node's; 1 when one is over its limit."""
+    logs.configure(level="error")
+    bare = await node_connects()
+    passed = True
+    for rooms, each in SHAPES:
+        with tempfile.TemporaryDirectory(prefix="lectern-bench-") as folder:
+            async with running(Path(folder)) as program:
+                passed &= await one_shape(program, rooms, each, bare)
+    return 0 if passed else 1
+
+
+async def one_shape(program: Program, rooms: int, each: int, bare: float | None) -> bool:
+    seats = await furnished(program, rooms, each)
+    warm = await entered(program, seats[:1])
+    await left(warm)
+    before = resident_kib(program.pid)
+    took, cost, tabs = await counted(program.pid, entered(program, seats), len(seats))
+    idle = (resident_kib(program.pid) - before) / len(seats)
+    back = [position(tab) for tab in tabs]
+    await left(tabs)
+    await quiet(program.pid)
+    took_again, cost_again, tabs = await counted(program.pid, entered(program, seats, back), len(seats))
+    await left(tabs)
+    print(f"{rooms} room(s) of {each}, {AT_ONCE} tabs on their way at once:")
+    print(f"  first join  {cost * 1e6:5.0f} us CPU{beside(cost, bare)}, all in after {took:.1f} s")
+    print(f"  coming back {cost_again * 1e6:5.0f} us CPU{beside(cost_again, bare)}, all back after {took_again:.1f} s")
+    print(
+        f"  that is {took_again / MUST_BACK_SECONDS:.2f} of the limit, {took_again / AIM_BACK_SECONDS:.2f} of the aim"
+    )
+    of_must, of_aim = idle / MUST_IDLE_KIB, idle / AIM_IDLE_KIB
+    print(f"  {idle:.1f} KiB a joined tab: {of_must:.2f} of the limit, {of_aim:.2f} of the aim")
+    in_time = took_again <= MUST_BACK_SECONDS and idle <= MUST_IDLE_KIB
+    return in_time and (bare is None or max(cost, cost_again) <= MUST_OF_NODE * bare)
+
+
+def beside(cost: float, bare: float | None) -> str:
+    return "" if bare is None else f" = {cost / bare:.1f} of Node's bare connect"
+
+
+async def counted(pid: int, entering: Awaitable[list[Tab]], people: int) -> tuple[float, float, list[Tab]]:
+    """Seconds until all are in, CPU seconds of the server each until it is quiet, and the tabs."""
+    spent, started = cpu_seconds(pid), time.perf_counter()
+    tabs = await entering
+    took = time.perf_counter() - started
+    await quiet(pid)
+    return took, (cpu_seconds(pid) - spent) / people, tabs
+
+
+async def quiet(pid: int) -> None:
+    """Until the process has done next to nothing for a while."""
+    while True:
+        spent = cpu_seconds(pid)
+        await asyncio.sleep(QUIET_SECONDS)
+        if cpu_seconds(pid) - spent <= 0.02:
+            return
+
+
+async def entered(
+    program: Program, seats: Sequence[Seat], back: Sequence[dict[str, object]] | None = None
+) -> list[Tab]:
+    """A tab in its room for each seat; with `back` it says how far it had come."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int, seat: Seat) -> Tab:
+        async with gate:
+            tab = await Tab.open(HOST, program.port, {"token": seat.token})
+            wish: dict[str, object] = {"live_session_id": seat.live_session_id}
+            tab.answer = await tab.wish("join", wish if back is None else {**wish, "after": back[number]})
+            assert tab.answer.startswith(b'[{"ok":true'), tab.answer[:500]
+            return tab
+
+    return list(await asyncio.gather(*(one(number, seat) for number, seat in enumerate(seats))))
+
+
+async def left(tabs: Sequence[Tab]) -> None:
+    """All gone at once, without a word."""
+    for tab in tabs:
+        tab.cut()
+    await asyncio.gather(*(tab.over for tab in tabs))
+
+
+def position(tab: Tab) -> dict[str, object]:
+    (answer,) = json.loads(tab.answer)
+    return {"epoch": answer["epoch"], "seq": answer["seq"]}
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Program]:
+    program = Program(folder, "serve", LECTERN_LOG_LEVEL="error", LECTERN_SEAT_SECONDS="600")
+    await program.start()
+    try:
+        yield program
+    finally:
+        await program.stop()
+
+
+async def furnished(program: Program, rooms: int, each: int) -> list[Seat]:
+    """Live classes of `each` students, in the server's database."""
+    settings = Settings.model_validate({"LECTERN_DATA_DIR": program.environment["LECTERN_DATA_DIR"]})
+    database = Database.open(settings.database_url, publisher=SilentPublisher())
+    try:
+        world = await World.with_cast(database, settings.secret_key)
+        names = await students(world, rooms * each)
+        seats = []
+        for start in range(0, len(names), each):
+            there = names[start : start + each]
+            room = await world.live_session("ana", there)
+            seats += [Seat(world.token(name), room.id) for name in there]
+        return seats
+    finally:
+        await database.close()
+
+
+async def students(world: World, count: int) -> list[str]:
+    """So many people, each signed in once."""
+    names = [f"student{number}" for number in range(count)]
+    async with world.database.work("students") as work:
+        now = work.now
+        person = {"role": "student", "password_hash": NO_PASSWORD, "created_at": now, "updated_at": now}
+        rows = [{"email": f"{name}@example.org", "name": name.title(), **person} for name in names]
+        found = await work.execute(insert(User).returning(User.id, sort_by_parameter_order=True), rows)
+        ids = [user_id for (user_id,) in found]
+        sign_ins = [
+            SignIn(user_id=user_id, generation=0, rotated_at=now, created_at=now, expires_at=now + timedelta(days=14))
+            for user_id in ids
+        ]
+        work.session.add_all(sign_ins)
+        await work.flush()
+        for name, user_id, sign_in in zip(names, ids, sign_ins, strict=True):
+            world.people[name] = Person(user_id, f"{name}@example.org", name.title(), "student", sign_in.id)
+    return names
+
+
+async def node_connects() -> float | None:
+    """CPU seconds of Node's server for one bare connect; None without Node or its packages."""
+    node = shutil.which("node")
+    if node is None or not (PEER.parent / "node_modules").is_dir():
+        print("No Node peer here (bench/peers): costs are printed alone.")
+        return None
+    port = free_port()
+    peer = subprocess.Popen([node, str(PEER), str(port)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    try:
+        assert peer.stdout is not None
+        await asyncio.to_thread(peer.stdout.readline)
+        costs = []
+        for _ in range(3):  # the first warms it up
+            spent = cpu_seconds(peer.pid)
+            tabs = await opened(HOST, port, [{}] * PEOPLE, AT_ONCE)
+            await quiet(peer.pid)
+            costs.append((cpu_seconds(peer.pid) - spent) / PEOPLE)
+            await left(tabs)
+            await quiet(peer.pid)
+        bare = min(costs)
+        print(f"Node's bare connect: {bare * 1e6:.0f} us CPU (the first {PEOPLE}: {costs[0] * 1e6:.0f})")
+        return bare
+    finally:
+        peer.terminate()
+        peer.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
