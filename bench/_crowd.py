@@ -67,7 +67,8 @@ class Tab(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.over.done():
             self.over.set_result(None)
-        for waiting in (self._connected, *self._answers):
+        everything: list[asyncio.Future[Any]] = [self._connected, *self._answers]
+        for waiting in everything:
             if not waiting.done():
                 waiting.set_exception(Refused("the connection was cut"))
                 waiting.exception()

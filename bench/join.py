@@ -71,7 +71,7 @@ async def one_shape(program: Program, rooms: int, each: int, bare: float | None)
     before = resident_kib(program.pid)
     took, cost, tabs = await counted(program.pid, entered(program, seats), len(seats))
     idle = (resident_kib(program.pid) - before) / len(seats)
-    back = [position(tab) for tab in tabs]
+    back = reached(seats, tabs)
     await left(tabs)
     await quiet(program.pid)
     took_again, cost_again, tabs = await counted(program.pid, entered(program, seats, back), len(seats))
@@ -134,9 +134,14 @@ async def left(tabs: Sequence[Tab]) -> None:
     await asyncio.gather(*(tab.over for tab in tabs))
 
 
-def position(tab: Tab) -> dict[str, object]:
-    (answer,) = json.loads(tab.answer)
-    return {"epoch": answer["epoch"], "seq": answer["seq"]}
+def reached(seats: Sequence[Seat], tabs: Sequence[Tab]) -> list[dict[str, object]]:
+    """How far each tab has come: all of a room have heard of the last one who entered it."""
+    last: dict[int, dict[str, object]] = {}
+    for seat, tab in zip(seats, tabs, strict=True):
+        (answer,) = json.loads(tab.answer)
+        before = last.get(seat.live_session_id, answer)
+        last[seat.live_session_id] = {"epoch": answer["epoch"], "seq": max(before["seq"], answer["seq"])}
+    return [last[seat.live_session_id] for seat in seats]
 
 
 @asynccontextmanager
@@ -193,7 +198,11 @@ async def node_connects() -> float | None:
         print("No Node peer here (bench/peers): costs are printed alone.")
         return None
     port = free_port()
-    peer = subprocess.Popen([node, str(PEER), str(port)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    peer = subprocess.Popen(  # noqa: ASYNC220  nothing else runs meanwhile
+        [node, str(PEER), str(port)],
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent,  # noqa: PLW1509  no thread is running yet
+    )
     try:
         assert peer.stdout is not None
         await asyncio.to_thread(peer.stdout.readline)

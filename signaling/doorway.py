@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from server.access import Role
 from server.db.database import Database
 from server.errors import Away, Conflict, LecternError, Missing
-from server.live_sessions import people
 from server.live_sessions import service as live_sessions
+from server.live_sessions.door import Door
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
 from server.settings import Settings
 from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
@@ -30,9 +30,10 @@ from signaling.rooms import log as timeline_log
 from signaling.rooms import private
 from signaling.rooms.presence import Presence
 from signaling.rooms.room import Leave, SessionNotLive, Vacate
-from signaling.rooms.state import TimelineEvent, snapshot
+from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
+from signaling.rosters import Rosters
 from signaling.seats import entering
 from signaling.transport import LiveServer
 
@@ -44,6 +45,7 @@ WHO_IS = {  # what a wish's `who` means for a role; the floor comes and goes, an
     Role.STUDENT: ("member", "student"),
     Role.GUEST: ("member", "student"),
 }
+MAY = {role: [name for name, wish in WISHES.items() if wish.who in who] for role, who in WHO_IS.items()}
 log = structlog.get_logger(__name__)
 
 
@@ -70,11 +72,12 @@ class Doorway:
 
     def __init__(
         self, settings: Settings, database: Database, live: LiveServer, timeline: Timeline, writer: Writer,
-        presence: Presence, guess: Guess,
+        presence: Presence, rosters: Rosters, guess: Guess,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._live = settings, database, live
         self._timeline, self._registry = timeline, timeline.registry
-        self._writer, self._presence, self._guess = writer, presence, guess
+        self._writer, self._presence, self._rosters, self._guess = writer, presence, rosters, guess
+        self._door = Door(database)
 
     async def join(
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
@@ -154,11 +157,14 @@ class Doorway:
         rooms = (live_room(live_session_id), entering_room(live_session_id), waiting_room(live_session_id))
         return [member.state for room in rooms for member in list(self._live.members(room))]
 
+    def roster_changed(self, course_id: int) -> None:
+        """Somebody belongs to this course now, or no more."""
+        self._rosters.forget(course_id)
+
     async def _membership(
         self, client: Client, live_session_id: int, invite_code: str | None
     ) -> tuple[LiveSession, Role]:
-        async with self._database.read() as read:
-            row, role = await live_sessions.membership(read, client.actor.id, live_session_id)
+        row, role = await self._door.membership(client.actor.id, live_session_id)
         if role is None and row.course_id is None and row.invite_code and invite_code:
             async with self._guess(f"person {client.actor.id}", client.connection.remote_address, WrongInviteCode):
                 if not hmac.compare_digest(row.invite_code.encode(), invite_code.encode()):
@@ -191,14 +197,13 @@ class Doorway:
                 may_have_seat = isinstance(error, Away)
                 raise
             entry = await self._registry.reached(row.id, answer.seq)
-            async with self._database.read() as read:
-                # Looked at again: an enrollment that ended before this place was taken put nobody out of it.
-                _, role_now = await live_sessions.membership(read, actor.id, row.id)
-                members = await people.roster(read, row)
-                own = await private.own(read, entry.room, actor.id)
+            # Looked at again: an enrollment that ended before this place was taken put nobody out of it.
+            _, role_now = await self._door.membership(actor.id, row.id)
             if role_now is None:
                 await self._writer.act(row.id, Leave(actor.id))
                 raise NoSuchClass()
+            roster = await self._rosters.of(row, actor.id)
+            own = await self._own(entry.room, actor.id)
             page = await self._page(client, row.id, place, after)
         except BaseException:
             # Put out by another's will meanwhile, or failed: either way this connection holds no seat.
@@ -208,7 +213,7 @@ class Doorway:
                 await self._vacate(client, row.id)
             raise
         you = {**self._you(client, place), **own}
-        return {**page, "you": you, "roster": self._roster(row.id, members), "ice_servers": []}
+        return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": []}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""
@@ -221,7 +226,7 @@ class Doorway:
         room = entry.room
         if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
             self._set_phase(client, live_session_id, place, Phase.LIVE)
-            return {"epoch": entry.epoch, "seq": room.seq, "snapshot": snapshot(room)}
+            return {"epoch": entry.epoch, "seq": room.seq, "snapshot": entry.snapshot()}
         events = entry.events_after(after.seq)
         if events is None:
             async with self._database.read() as read:
@@ -278,20 +283,16 @@ class Doorway:
             shown = await live_sessions.shown_many(read, [row], {row.id: role}, base_url=self._settings.base_url)
         return shown[0].model_dump(mode="json")
 
-    def _you(self, client: Client, place: Place) -> dict[str, Any]:
-        may = [name for name, wish in WISHES.items() if wish.who in WHO_IS[place.role]]
-        return {"user_id": client.actor.id, "role": place.role.value, "may": may}
+    async def _own(self, room: Room, user_id: int) -> dict[str, Any]:
+        """What this person gave to what is open; most of the time nothing is."""
+        if not private.has_open(room):
+            return {}
+        async with self._database.read() as read:
+            return await private.own(read, room, user_id)
 
-    def _roster(self, live_session_id: int, members: Sequence[people.Member]) -> list[dict[str, Any]]:
-        return [
-            {
-                "user": {"id": m.user_id, "name": m.name, "avatar_url": m.avatar_url},
-                "role": m.role,
-                "online": self._presence.is_online(m.user_id),
-                "in_room": self._presence.is_inside(live_session_id, m.user_id),
-            }
-            for m in members
-        ]
+    @staticmethod
+    def _you(client: Client, place: Place) -> dict[str, Any]:
+        return {"user_id": client.actor.id, "role": place.role.value, "may": MAY[place.role]}
 
 
 def _bounded(events: Sequence[TimelineEvent]) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ from signaling.rooms.registry import Registry
 from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
 from signaling.rooms.writer import Writer
+from signaling.rosters import Rosters
 from signaling.seats import Seats
 from signaling.transport import LiveServer, Place, TransportLimits
 
@@ -73,7 +74,10 @@ class Gateway:
         self._writer = Writer(self.timeline, metrics)
         self.presence = Presence(database, self.live)
         self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
-        self._doorway = Doorway(settings, database, self.live, self.timeline, self._writer, self.presence, guess)
+        rosters = Rosters(database, self.presence)
+        self._doorway = Doorway(
+            settings, database, self.live, self.timeline, self._writer, self.presence, rosters, guess
+        )
         self._seats = Seats(database, self.live, self.timeline, self._writer)
         self.presence.retake, self.presence.sweep = self._seats.retake, self._seats.sweep
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)

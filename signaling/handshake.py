@@ -12,18 +12,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-
-from server.access import Actor, Role
-from server.courses.tables import Course, Enrollment
+from server.access import Actor
 from server.db.database import Database
 from server.errors import Draining, Invalid, LecternError, RateLimited, Unauthenticated
 from server.http.keys import Authenticate, Readiness
 from server.http.problems import problem
-from server.notifications import service as notifications
 from server.ports import Clock
 from server.settings import Settings
 from server.wire import rfc3339
+from signaling.arrivals import Arrivals
 from signaling.client import Client, course_room, user_room
 from signaling.rooms.presence import Presence
 from signaling.transport import Connection, ConnectRefused, LiveServer
@@ -43,7 +40,7 @@ class Handshake:
         self, settings: Settings, database: Database, authenticate: Authenticate, presence: Presence,
         readiness: Readiness, clock: Clock,
     ) -> None:  # fmt: skip
-        self._settings, self._database, self._authenticate = settings, database, authenticate
+        self._settings, self._arrivals, self._authenticate = settings, Arrivals(database), authenticate
         self._presence, self._readiness, self._clock = presence, readiness, clock
         self._admitting: Counter[int] = Counter()
         self.live: LiveServer  # set by the gateway, which needs the namespace first
@@ -73,17 +70,11 @@ class Handshake:
             connection.state = client
             # In before the inbox is read: what is written after that reading reaches this tab by itself.
             self.live.enter(connection, user_room(actor.id))
-            async with self._database.read() as read:
-                taught = select(Course.id).where(Course.instructor_id == actor.id)
-                studied = select(Enrollment.course_id).where(
-                    Enrollment.user_id == actor.id, Enrollment.status == "active"
-                )
-                client.courses = dict.fromkeys(await read.scalars(studied), Role.STUDENT)
-                client.courses.update(dict.fromkeys(await read.scalars(taught), Role.INSTRUCTOR))
-                missed = await notifications.missed(read, actor.id, after)
+            arrival = await self._arrivals.of(actor.id, after)
+            client.courses = arrival.courses
             for course_id, role in client.courses.items():
                 self.live.enter(connection, course_room(course_id, role))
-            for notification in missed:
+            for notification in arrival.missed:
                 connection.emit("notification", notification)
             self.watch(client)
             self._presence.came(client)

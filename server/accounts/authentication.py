@@ -1,7 +1,7 @@
 """From an access token to the actor: the signature first, then that the sign-in and the person still stand.
 
-One query on a read connection, remembered for a second; whatever ends a sign-in in this process is heard at once,
-in another process within that second.
+One query on a read connection for everybody who comes at that moment, remembered for a second; whatever ends a sign-in
+in this process is heard at once, in another process within that second.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from server.access import AccountRole, Actor
 from server.accounts.tables import SignIn, User
 from server.accounts.tokens import AccessClaims, Tokens
 from server.db import Database
+from server.db.gathering import Gathering
 from server.errors import Unauthenticated
 from server.events import RoleChanged, SignInsEnded
 
@@ -39,6 +40,7 @@ class Authenticator:
         self._database, self._tokens, self._clock = database, tokens, clock
         self._known: dict[int, _Standing] = {}
         self._forgotten = 0
+        self._reading = Gathering(self._read)
 
     async def __call__(self, token: str) -> Actor:
         """The actor. Raises Unauthenticated, TokenExpired, DatabaseAway."""
@@ -71,25 +73,26 @@ class Authenticator:
                 self.forget(fact.user_id)
 
     async def _look_up(self, claims: AccessClaims) -> _Standing:
-        asked_at, forgotten = self._clock(), self._forgotten
-        async with self._database.read() as read:
-            found = await read.execute(
-                select(User.name, User.role, User.avatar_url)
-                .join(SignIn, SignIn.user_id == User.id)
-                .where(
-                    User.id == claims.user_id,
-                    User.disabled_at.is_(None),
-                    SignIn.id == claims.sign_in_id,
-                    SignIn.ended_at.is_(None),
-                )
-            )
-            row = found.one_or_none()
-        if row is None:
+        standing = await self._reading.ask(claims.sign_in_id)
+        if standing is None or standing.user_id != claims.user_id:
             raise Unauthenticated("This sign-in has ended; sign in again.")
-        standing = _Standing(claims.user_id, row.name, AccountRole(row.role), row.avatar_url, asked_at)
+        return standing
+
+    async def _read(self, sign_in_ids: Sequence[int]) -> dict[int, _Standing | None]:
+        asked_at, forgotten = self._clock(), self._forgotten
+        query = (
+            select(SignIn.id, User.id, User.name, User.role, User.avatar_url)
+            .join(User, SignIn.user_id == User.id)
+            .where(SignIn.id.in_(sign_in_ids), SignIn.ended_at.is_(None), User.disabled_at.is_(None))
+        )
+        async with self._database.read() as read:
+            standing = {
+                sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
+                for sign_in_id, user_id, name, role, avatar_url in await read.execute(query)
+            }
         # What was read before a forget() may be older than it, and is not kept.
         if forgotten == self._forgotten:
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) + len(standing) > REMEMBERED:
                 self._known.clear()
-            self._known[claims.sign_in_id] = standing
-        return standing
+            self._known |= standing
+        return {sign_in_id: standing.get(sign_in_id) for sign_in_id in sign_in_ids}

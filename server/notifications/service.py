@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from server.db.database import Reading, Work
 from server.errors import Missing
@@ -58,18 +59,28 @@ async def listed(read: Reading, user_id: int, page: Page, only_unread: bool) -> 
     return list(await read.scalars(query.limit((page.limit or REPLAY_PAGE) + 1)))
 
 
-async def missed(read: Reading, user_id: int, after: int | None) -> list[dict[str, Any]]:
-    """What a connecting device is told: everything later than `after` and the last two minutes, oldest first."""
-    recent = Notification.created_at >= read.now - RECENT
-    wanted = recent if after is None else or_(Notification.id > after, recent)
-    query = select(Notification).where(Notification.user_id == user_id, wanted).order_by(Notification.id.desc())
-    found = list(await read.scalars(query.limit(REPLAY_PAGE)))
-    while found and len(found) % REPLAY_PAGE == 0 and len(found) < LARGEST_REPLAY:
-        page = list(await read.scalars(query.where(Notification.id < found[-1].id).limit(REPLAY_PAGE)))
-        found += page
-        if not page:
-            break
-    return [shown(row) for row in reversed(found)]
+async def missed(
+    read: Reading, asked: Sequence[tuple[int, int | None]]
+) -> dict[tuple[int, int | None], list[dict[str, Any]]]:
+    """What each connecting device is told: everything later than the id it names and the last two minutes.
+
+    `asked` are (person, id or None); oldest first, the newest LARGEST_REPLAY of a person; one query.
+    """
+    since = read.now - RECENT
+    recent = and_(Notification.user_id.in_({user_id for user_id, _ in asked}), Notification.created_at >= since)
+    later = [and_(Notification.user_id == who, Notification.id > after) for who, after in asked if after is not None]
+    newest = func.row_number().over(partition_by=Notification.user_id, order_by=Notification.id.desc())
+    ranked = select(Notification.id, newest.label("place")).where(or_(recent, *later)).subquery()
+    kept = select(ranked.c.id).where(ranked.c.place <= LARGEST_REPLAY)
+    inboxes: dict[int, list[Notification]] = defaultdict(list)
+    for row in await read.scalars(select(Notification).where(Notification.id.in_(kept)).order_by(Notification.id)):
+        inboxes[row.user_id].append(row)
+    return {
+        (user_id, after): [
+            shown(row) for row in inboxes[user_id] if row.created_at >= since or (after is not None and row.id > after)
+        ]
+        for user_id, after in asked
+    }
 
 
 async def added_since(read: Reading, user_ids: Collection[int], since: datetime, limit: int) -> list[Notification]:

@@ -52,9 +52,10 @@ def enter(room: Room, wish: Enter) -> Sequence[New | Private]:
     lapsed = leave(room, Leave(wish.user_id)) if wish.is_lapsed else ()
     if room.is_in(wish.user_id) and not lapsed:
         return ()
-    others = sum(1 for p in room.present if p.user_id not in (room.host_id, wish.user_id))
-    if room.max_participants is not None and wish.user_id != room.host_id and others >= room.max_participants:
-        raise RoomFull()
+    if room.max_participants is not None and wish.user_id != room.host_id:
+        others = sum(1 for p in room.present if p.user_id not in (room.host_id, wish.user_id))
+        if others >= room.max_participants:
+            raise RoomFull()
     joined = {"user_id": wish.user_id, "role": wish.role, "name": wish.name, "avatar_url": wish.avatar_url}
     return (*lapsed, New("participant_joined", joined))
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, update
 
 from server.db.database import Work
 from server.live_sessions import service as live_sessions
 from server.live_sessions.tables import LiveSession, LiveSessionRemoval, Participation, RoomConnection
 from signaling.rooms.blanking import blank_stored
-from signaling.rooms.room import Enter, Leave, Vacate
+from signaling.rooms.seating import begin_stays
 from signaling.rooms.state import TimelineEvent
 
 
@@ -65,17 +65,7 @@ async def ended(work: Work, row: LiveSession, event: TimelineEvent) -> None:
 
 
 async def joined(work: Work, row: LiveSession, event: TimelineEvent) -> None:
-    row.empty_since = None
-    await work.execute(
-        insert(Participation).values(
-            live_session_id=row.id,
-            user_id=event.payload["user_id"],
-            role=event.payload["role"],
-            joined_at=work.now,
-            last_seen_at=None,
-            left_at=None,
-        )
-    )
+    await begin_stays(work, row, [event])
 
 
 async def left(work: Work, row: LiveSession, event: TimelineEvent) -> None:
@@ -125,41 +115,3 @@ async def apply(work: Work, row: LiveSession, events: Sequence[TimelineEvent]) -
         if effect is not None:
             extra.update(await effect(work, row, event) or {})
     return extra
-
-
-async def connect(work: Work, row: LiveSession, wish: Enter, lease_id: int) -> None:
-    """The connection takes (or keeps) its person's seat."""
-    await work.execute(
-        update(Participation)
-        .where(
-            Participation.live_session_id == row.id,
-            Participation.user_id == wish.user_id,
-            Participation.left_at.is_(None),
-        )
-        .values(last_seen_at=None)
-    )
-    key = {"connection_id": wish.connection_id, "live_session_id": row.id}
-    if not await work.scalar(select(RoomConnection.user_id).filter_by(**key)):
-        await work.execute(
-            insert(RoomConnection).values(**key, user_id=wish.user_id, lease_id=lease_id, joined_at=work.now)
-        )
-
-
-async def disconnect(work: Work, row: LiveSession, wish: Vacate | Leave) -> bool:
-    """The connection goes; True when its person has no other in this room, whose seat is then held from now."""
-    await work.execute(delete(RoomConnection).filter_by(connection_id=wish.connection_id, live_session_id=row.id))
-    if await work.scalar(
-        select(RoomConnection.user_id).filter_by(live_session_id=row.id, user_id=wish.user_id).limit(1)
-    ):
-        return False
-    await work.execute(
-        update(Participation)
-        .where(
-            Participation.live_session_id == row.id,
-            Participation.user_id == wish.user_id,
-            Participation.left_at.is_(None),
-            Participation.last_seen_at.is_(None),
-        )
-        .values(last_seen_at=work.now)
-    )
-    return True

@@ -64,6 +64,7 @@ class Presence:
         self.retake: Callable[[], Awaitable[None]] = _nothing
         self.sweep: Callable[[], Awaitable[None]] = _nothing
         self.tell: Callable[[Sequence[object]], None] = lambda facts: None
+        self.changed: Callable[[int], None] = lambda user_id: None  # called at once, for whoever keeps it shown
         self.is_in_hurry: Callable[[], bool] = lambda: False
 
     # ------------------------------------------------------------------ the lease
@@ -153,6 +154,7 @@ class Presence:
             if place in rooms:
                 self._news.course_of.setdefault(place, rooms[place])
             self._news.mark(key, courses.get(user_id, ()))
+            self.changed(user_id)
 
     # ------------------------------------------------------------------ who is here
 
@@ -209,6 +211,7 @@ class Presence:
             self._written.touch(key)
             self._untold[key] = frozenset(client.courses)
         self._news.mark(key, client.courses if place == ANYWHERE else ())
+        self.changed(key[0])
 
     # ------------------------------------------------------------------ telling
 

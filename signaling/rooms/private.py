@@ -83,6 +83,11 @@ async def tally(read: Reading, live_session_id: int, poll: Poll) -> Tally:
     return Tally(tuple(counts), answers)
 
 
+def has_open(room: Room) -> bool:
+    """Whether there is anything that own() would look up."""
+    return any(poll.open for poll in room.polls) or any(not question.resolved for question in room.questions)
+
+
 async def own(read: Reading, room: Room, user_id: int) -> dict[str, Any]:
     """What `user_id` gave to the polls and questions of a room that are still open, and the tallies they may see."""
     polls = [poll for poll in room.polls if poll.open]

@@ -7,6 +7,7 @@ enters its audience misses nothing and hears nothing twice.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from server.live_sessions.tables import LiveSession
 from signaling.rooms import log as timeline_log
 from signaling.rooms.blanking import BLANKS, blank_all
 from signaling.rooms.evolve import evolve
-from signaling.rooms.state import Room, TimelineEvent
+from signaling.rooms.state import Room, TimelineEvent, snapshot
+from signaling.transport import Ready
 
 MOST_ROOMS = 256  # the room unused for longest is forgotten and rebuilt from its log when needed
 HEAL_FIRST_WAIT_SECONDS, HEAL_LONGEST_WAIT_SECONDS = 0.1, 2.0
@@ -38,6 +40,14 @@ class Entry:
     kept_seq: int = 0
     recent: deque[TimelineEvent] = field(default_factory=lambda: deque(maxlen=RECENT_EVENTS))
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+    _shown: tuple[Room, Ready] | None = None
+
+    def snapshot(self) -> Ready:
+        """The room as joining tabs get it, serialized once for all who join at this position."""
+        if self._shown is None or self._shown[0] is not self.room:
+            text = json.dumps(snapshot(self.room), separators=(",", ":"), ensure_ascii=False)
+            self._shown = self.room, Ready(text)
+        return self._shown[1]
 
     def events_after(self, seq: int) -> list[TimelineEvent] | None:
         """Events later than `seq` from memory; None when the log must be asked."""

@@ -17,13 +17,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from server.db.database import Database, Work
-from server.errors import Missing
+from server.errors import Away, LecternError, Missing
 from server.live_sessions import service as live_sessions
 from server.live_sessions.commands import CancelLiveSession, CutOff, StartLiveSession
 from server.live_sessions.rules import AlreadyLive
 from server.live_sessions.rules import InvalidStatus as CannotCancel
 from server.live_sessions.tables import LiveSession, Participation
-from signaling.rooms import effects, keeping, private
+from signaling.rooms import effects, keeping, private, seating
 from signaling.rooms import log as timeline_log
 from signaling.rooms.briefing import briefed
 from signaling.rooms.evolve import evolve
@@ -46,6 +46,9 @@ class Answer:
     is_unchanged: bool = False
     is_repeat: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+Judged = Answer | LecternError  # a refusal is an outcome like another in a group
 
 
 @dataclass(slots=True)
@@ -115,12 +118,57 @@ class Timeline:
             command = replace(command, is_lapsed=await self._is_lapsed(work, scene.row.id, command.user_id))
         decided = decide(scene.room, await briefed(work, scene.room, command))
         if isinstance(command, (Vacate, Leave)) and command.connection_id is not None:
-            is_last = await effects.disconnect(work, scene.row, command)
+            is_last = await seating.disconnect(work, scene.row, [command])
             decided = decided if is_last else ()
         answer = await self._append(work, scene, decided, actor_id, client_id)
         if isinstance(command, Enter):
-            await effects.connect(work, scene.row, command, self.lease_id)
+            await seating.connect(work, scene.row, [command], self.lease_id)
         return answer
+
+    async def judge_entries(self, work: Work, live_session_id: int, wishes: Sequence[Enter]) -> list[Judged]:
+        """Like judge() for each, in order, with as many statements as for one; refusals are returned, not raised."""
+        scene = await self._scene(work, live_session_id)
+        held = await seating.held_since(work, live_session_id, {wish.user_id for wish in wishes})
+        lapsed = {user_id for user_id, seen_at in held.items() if work.now - seen_at > self.seat_held}
+        judged, entered, joined = list[Judged](), list[Enter](), list[TimelineEvent]()
+        for wish in wishes:
+            if wish.user_id in lapsed:  # their old stay ends first
+                judged.append(await self._judge_alone(work, live_session_id, wish))
+                continue
+            try:
+                decided = decide(scene.room, wish)
+            except LecternError as refusal:
+                judged.append(refusal)
+                continue
+            entered.append(wish)
+            events = _numbered(scene.room, decided, work.now)
+            for event in events:
+                scene.room = evolve(scene.room, event)
+            joined += events
+            seq = events[0].seq if events else scene.room.seq
+            judged.append(Answer(seq, work.now, is_unchanged=not events))
+        if joined:
+            scene.row.last_seq = scene.room.seq
+            await seating.begin_stays(work, scene.row, joined)
+            await timeline_log.append(work, live_session_id, joined, None)
+            scene.events = sorted([*scene.events, *joined], key=lambda event: event.seq)
+        if entered:
+            await seating.connect(work, scene.row, entered, self.lease_id)
+        return judged
+
+    async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:
+        try:
+            return await self.judge(work, live_session_id, wish, None, None)
+        except Away:
+            raise
+        except LecternError as refusal:
+            return refusal
+
+    async def judge_vacancies(self, work: Work, live_session_id: int, wishes: Sequence[Vacate]) -> list[Judged]:
+        """Like judge() for each, with as many statements as for one."""
+        scene = await self._scene(work, live_session_id)
+        await seating.disconnect(work, scene.row, wishes)
+        return [Answer(scene.room.seq, work.now, is_unchanged=True) for _ in wishes]
 
     async def _append(
         self,
@@ -134,17 +182,7 @@ class Timeline:
         if not decided:
             return Answer(scene.room.seq, work.now, is_unchanged=True)
         kept = [record for record in decided if not isinstance(record, New)]
-        events = [
-            TimelineEvent(
-                scene.room.seq + 1 + index,
-                work.now,
-                new.type,
-                None if new.is_anonymous else actor_id,
-                client_id if index == 0 and not kept else None,
-                new.payload,
-            )
-            for index, new in enumerate(new for new in decided if isinstance(new, New))
-        ]
+        events = _numbered(scene.room, decided, work.now, actor_id, None if kept else client_id)
         extra = await self._append_events(work, scene, events) if events else {}
         seq = events[0].seq if events else scene.room.seq
         for record in kept:
@@ -156,7 +194,7 @@ class Timeline:
         for event in events:
             scene.room = evolve(scene.room, event)
         scene.row.last_seq = scene.room.seq
-        if not scene.room.present and scene.row.empty_since is None:
+        if scene.row.empty_since is None and not any(p.in_room for p in scene.room.participants.values()):
             scene.row.empty_since = work.now
         extra = await effects.apply(work, scene.row, events)
         await timeline_log.append(work, scene.row.id, events, extra)
@@ -258,3 +296,24 @@ class Timeline:
         await live_sessions.announce_change(work, row)
         work.announce(effects.RoomClosed(row.id, "cancelled"))
         work.after_commit(lambda: self.registry.update(row.id, lambda room: replace(room, status="cancelled")))
+
+
+def _numbered(
+    room: Room,
+    decided: Sequence[New | Private],
+    now: datetime,
+    actor_id: int | None = None,
+    client_id: str | None = None,
+) -> list[TimelineEvent]:
+    """The events of what was decided, behind the room's last; the first carries the wish's `client_id`."""
+    return [
+        TimelineEvent(
+            room.seq + 1 + index,
+            now,
+            new.type,
+            None if new.is_anonymous else actor_id,
+            client_id if index == 0 else None,
+            new.payload,
+        )
+        for index, new in enumerate(new for new in decided if isinstance(new, New))
+    ]

@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import structlog
 
-from server.db.database import Reading
+from server.db.database import Reading, Work
 from server.errors import Away, Internal, LecternError
 from server.metrics import Metrics
-from signaling.rooms.timeline import Answer, Timeline
+from signaling.rooms.commands import Enter, Vacate
+from signaling.rooms.timeline import Answer, Judged, Timeline
 
 GROUP = 64  # commands in one transaction; the rest wait for the next
+IN_RUNS = (Enter, Vacate)  # what many people do at the same moment; neighbors in one group share their statements
 WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
 log = structlog.get_logger(__name__)
 Show = Callable[[Reading], Awaitable[Mapping[str, Any]]]
@@ -85,13 +88,14 @@ class Writer:
             del self._lanes[lane_id]
 
     async def _commit(self, group: list[Wanted]) -> None:
-        outcomes: list[Answer | Exception] = []
+        outcomes: dict[asyncio.Future[Answer], Judged] = {}
         started = time.perf_counter()
         try:
             async with self._timeline.database.work("timeline") as work:
                 work.after_rollback(lambda: self._timeline.doubt(work))
-                for wanted in group:
-                    outcomes.append(await self._judged(work, wanted))
+                for batch in _batches(group):
+                    answers = (wanted.answer for wanted in batch)
+                    outcomes.update(zip(answers, await self._judged(work, batch), strict=True))
         except LecternError as error:
             self._fail(group, error)
             return
@@ -107,8 +111,8 @@ class Writer:
             return
         self._timeline.adopt(work)
         self._metrics.commits.observe(time.perf_counter() - started)
-        for wanted, outcome in zip(group, outcomes, strict=True):
-            _settle(wanted.answer, outcome)
+        for answer, outcome in outcomes.items():
+            _settle(answer, outcome)
         # Answers first: their handlers run, and acknowledge, before the events of this commit are told; both happen
         # before the next group begins.
         asyncio.get_running_loop().call_soon(self._timeline.tell, work)
@@ -119,16 +123,33 @@ class Writer:
         for wanted in group:
             _settle(wanted.answer, error)
 
-    async def _judged(self, work: Any, wanted: Wanted) -> Answer | Exception:
+    async def _judged(self, work: Work, batch: Sequence[Wanted]) -> list[Judged]:
+        """The outcomes of one command, or of many alike."""
+        room, commands = batch[0].live_session_id, [wanted.command for wanted in batch]
+        if isinstance(commands[0], Enter):
+            return await self._timeline.judge_entries(work, room, commands)
+        if isinstance(commands[0], Vacate):
+            return await self._timeline.judge_vacancies(work, room, commands)
+        (wanted,) = batch
         try:
-            answer = await self._timeline.judge(
-                work, wanted.live_session_id, wanted.command, wanted.actor_id, wanted.client_id
-            )
+            answer = await self._timeline.judge(work, room, wanted.command, wanted.actor_id, wanted.client_id)
         except Away:
             raise
         except LecternError as refusal:
-            return refusal
-        return replace(answer, extra={**answer.extra, **await wanted.show(work)}) if wanted.show else answer
+            return [refusal]
+        return [replace(answer, extra={**answer.extra, **await wanted.show(work)}) if wanted.show else answer]
+
+
+def _batches(group: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    """The group in order; neighbors of a kind in IN_RUNS together for each room, all others one at a time."""
+    for kind, run in groupby(group, key=lambda wanted: type(wanted.command)):
+        by_room: dict[int, list[Wanted]] = {}
+        for wanted in run:
+            if kind in IN_RUNS:
+                by_room.setdefault(wanted.live_session_id, []).append(wanted)
+            else:
+                yield [wanted]
+        yield from by_room.values()
 
 
 def _settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None:

@@ -11,6 +11,7 @@ from signaling.transport.origins import OriginPolicy, SameOrigin
 from signaling.transport.server import LiveServer
 from signaling.transport.siblings import Place
 from signaling.transport.versions import UnknownLibraryVersion
+from signaling.transport.wire import Ready
 
 __all__ = [
     "ConnectRefused",
@@ -19,6 +20,7 @@ __all__ = [
     "LiveServer",
     "OriginPolicy",
     "Place",
+    "Ready",
     "SameOrigin",
     "TransportCounters",
     "TransportLimits",

@@ -79,7 +79,8 @@ def with_attachments(kind: int, namespace: str, args: Sequence[Any], ack_id: int
 
 
 def _text(kind: int, namespace: str, data: Any, ack_id: int | None = None) -> Wire:
-    return wire_of(_header(str(kind), namespace, ack_id) + wire.dumps(data))
+    shown = wire.dumps_all(data) if isinstance(data, list) else wire.dumps(data)
+    return wire_of(_header(str(kind), namespace, ack_id) + shown)
 
 
 def _header(kind: str, namespace: str, ack_id: int | None) -> str:

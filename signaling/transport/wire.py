@@ -26,6 +26,13 @@ class Wire:
     frame: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """JSON that was made before, for many: put as it is where this stands as a value of an event's one object."""
+
+    json: str
+
+
 def framed(part: Part) -> bytes:
     """One unmasked WebSocket frame around `part` (RFC 6455 5.2)."""
     opcode, payload = (TEXT, part.encode()) if isinstance(part, str) else (BINARY, part)
@@ -57,6 +64,18 @@ def dumps(value: Any) -> str:
     except UnicodeEncodeError:  # half a surrogate pair: legal in a JSON escape, not in UTF-8
         return _ESCAPED.encode(value)
     return text
+
+
+def dumps_all(values: Sequence[Any]) -> str:
+    """A JSON list; what is `Ready` in an object among `values` is put in as it is."""
+    return f"[{','.join(map(_with_ready, values))}]"
+
+
+def _with_ready(value: Any) -> str:
+    if not isinstance(value, dict) or not any(isinstance(part, Ready) for part in value.values()):
+        return dumps(value)
+    parts = (part.json if isinstance(part, Ready) else dumps(part) for part in value.values())
+    return "{" + ",".join(f"{dumps(name)}:{part}" for name, part in zip(value, parts, strict=True)) + "}"
 
 
 def loads(text: str) -> Any:

@@ -1,0 +1,61 @@
+"""Many askers, one query: what is asked while a query is under way is answered together by the next.
+
+When a class begins, hundreds of tabs ask the same of the database within a moment. No answer is older than its
+question: a query that began before it was asked never answers it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from server.errors import Away
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+AT_ONCE = 128  # questions in one query; the rest go with the next
+WAITING = 4_000  # questions waiting for theirs; more are refused with `away`, to be asked again
+
+
+class Gathering(Generic[K, V]):
+    """`answer` gets distinct keys and must have a value for each. What it raises, every one of its askers gets."""
+
+    def __init__(self, answer: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
+        self._answer = answer
+        self._asked: dict[K, asyncio.Future[V]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self, key: K) -> V:
+        """The answer to one question. Raises Away when too many wait, and what the query raises."""
+        future = self._asked.get(key)
+        if future is None:
+            if len(self._asked) >= WAITING:
+                raise Away()
+            loop = asyncio.get_running_loop()
+            future = self._asked[key] = loop.create_future()
+            if self._task is None:
+                self._task = loop.create_task(self._run())
+        return await asyncio.shield(future)  # others may wait for the same
+
+    async def _run(self) -> None:
+        try:
+            while self._asked:
+                keys = list(self._asked)[:AT_ONCE]
+                await self._answer_all({key: self._asked.pop(key) for key in keys})
+        finally:
+            self._task = None
+
+    async def _answer_all(self, asked: Mapping[K, asyncio.Future[V]]) -> None:
+        try:
+            found = await self._answer(list(asked))
+            for key, future in asked.items():
+                future.set_result(found[key])
+        except BaseException as error:
+            for future in asked.values():
+                if not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    future.exception()  # whoever asked may have gone
+            if not isinstance(error, Exception):
+                raise
