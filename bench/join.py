@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert
 
 from bench._crowd import Tab, opened
-from bench._process import cpu_seconds, resident_kib
+from bench._peers import Peer, cpu_seconds, install
 from server import logs
 from server.accounts.tables import SignIn, User
 from server.db.database import Database
@@ -32,7 +31,6 @@ from server.ports import SilentPublisher
 from server.settings import Settings
 from tests.factories import NO_PASSWORD, Person, World
 from tests.program import Program
-from tests.services import die_with_parent, free_port
 
 HOST = "127.0.0.1"
 PEOPLE, AT_ONCE = 1_000, 100
@@ -41,7 +39,6 @@ MUST_OF_NODE, AIM_OF_NODE = 4.0, 1.5
 MUST_BACK_SECONDS, AIM_BACK_SECONDS = 15.0, 8.0
 MUST_IDLE_KIB, AIM_IDLE_KIB = 32.0, 24.0
 QUIET_SECONDS = 0.5  # the last bundles of presence have gone out by then
-PEER = Path(__file__).resolve().parent / "peers" / "socketio_server.mjs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ async def main() -> int:
     return 0 if passed else 1
 
 
-async def one_shape(program: Program, rooms: int, each: int, bare: float | None) -> bool:
+async def one_shape(program: Program, rooms: int, each: int, bare: float) -> bool:
     seats = await furnished(program, rooms, each)
     warm = await entered(program, seats[:1])
     await left(warm)
@@ -73,7 +70,7 @@ async def one_shape(program: Program, rooms: int, each: int, bare: float | None)
     idle = (resident_kib(program.pid) - before) / len(seats)
     back = reached(seats, tabs)
     await left(tabs)
-    await quiet(program.pid)
+    await quiet(partial(cpu_seconds, program.pid))
     took_again, cost_again, tabs = await counted(program.pid, entered(program, seats, back), len(seats))
     await left(tabs)
     print(f"{rooms} room(s) of {each}, {AT_ONCE} tabs on their way at once:")
@@ -85,11 +82,17 @@ async def one_shape(program: Program, rooms: int, each: int, bare: float | None)
     of_must, of_aim = idle / MUST_IDLE_KIB, idle / AIM_IDLE_KIB
     print(f"  {idle:.1f} KiB a joined tab: {of_must:.2f} of the limit, {of_aim:.2f} of the aim")
     in_time = took_again <= MUST_BACK_SECONDS and idle <= MUST_IDLE_KIB
-    return in_time and (bare is None or max(cost, cost_again) <= MUST_OF_NODE * bare)
+    return in_time and max(cost, cost_again) <= MUST_OF_NODE * bare
 
 
-def beside(cost: float, bare: float | None) -> str:
-    return "" if bare is None else f" = {cost / bare:.1f} of Node's bare connect"
+def resident_kib(pid: int) -> int:
+    """Memory a process holds now, shared pages included (proc(5), /proc/pid/status)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def beside(cost: float, bare: float) -> str:
+    return f" = {cost / bare:.1f} of Node's bare connect"
 
 
 async def counted(pid: int, entering: Awaitable[list[Tab]], people: int) -> tuple[float, float, list[Tab]]:
@@ -97,16 +100,16 @@ async def counted(pid: int, entering: Awaitable[list[Tab]], people: int) -> tupl
     spent, started = cpu_seconds(pid), time.perf_counter()
     tabs = await entering
     took = time.perf_counter() - started
-    await quiet(pid)
+    await quiet(partial(cpu_seconds, pid))
     return took, (cpu_seconds(pid) - spent) / people, tabs
 
 
-async def quiet(pid: int) -> None:
+async def quiet(cost: Callable[[], float]) -> None:
     """Until the process has done next to nothing for a while."""
     while True:
-        spent = cpu_seconds(pid)
+        spent = cost()
         await asyncio.sleep(QUIET_SECONDS)
-        if cpu_seconds(pid) - spent <= 0.02:
+        if cost() - spent <= 0.02:
             return
 
 
@@ -191,35 +194,25 @@ async def students(world: World, count: int) -> list[str]:
     return names
 
 
-async def node_connects() -> float | None:
-    """CPU seconds of Node's server for one bare connect; None without Node or its packages."""
-    node = shutil.which("node")
-    if node is None or not (PEER.parent / "node_modules").is_dir():
-        print("No Node peer here (bench/peers): costs are printed alone.")
-        return None
-    port = free_port()
-    peer = subprocess.Popen(  # noqa: ASYNC220  nothing else runs meanwhile
-        [node, str(PEER), str(port)],
-        stdout=subprocess.PIPE,
-        preexec_fn=die_with_parent,  # noqa: PLW1509  no thread is running yet
-    )
+async def node_connects() -> float:
+    """CPU seconds of Node's server for one bare connect."""
+    install()
+    peer = Peer("node", "{}")
+    await peer.start()
     try:
-        assert peer.stdout is not None
-        await asyncio.to_thread(peer.stdout.readline)
         costs = []
         for _ in range(3):  # the first warms it up
-            spent = cpu_seconds(peer.pid)
-            tabs = await opened(HOST, port, [{}] * PEOPLE, AT_ONCE)
-            await quiet(peer.pid)
-            costs.append((cpu_seconds(peer.pid) - spent) / PEOPLE)
+            spent = peer.cpu_seconds()
+            tabs = await opened(HOST, peer.port, [{}] * PEOPLE, AT_ONCE)
+            await quiet(peer.cpu_seconds)
+            costs.append((peer.cpu_seconds() - spent) / PEOPLE)
             await left(tabs)
-            await quiet(peer.pid)
-        bare = min(costs)
-        print(f"Node's bare connect: {bare * 1e6:.0f} us CPU (the first {PEOPLE}: {costs[0] * 1e6:.0f})")
-        return bare
+            await quiet(peer.cpu_seconds)
     finally:
-        peer.terminate()
-        peer.wait()
+        await peer.stop()
+    bare = min(costs)
+    print(f"Node's bare connect: {bare * 1e6:.0f} us CPU (the first {PEOPLE}: {costs[0] * 1e6:.0f})")
+    return bare
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 AT_ONCE = 128  # questions in one query; the rest go with the next
+CROWD, CROWD_SECONDS = 8, 0.01  # when so many wait, more are coming: they are waited for, so that queries are few
 WAITING = 4_000  # questions waiting for theirs; more are refused with `away`, to be asked again
 
 
@@ -42,6 +43,8 @@ class Gathering(Generic[K, V]):
     async def _run(self) -> None:
         try:
             while self._asked:
+                if len(self._asked) >= CROWD:
+                    await asyncio.sleep(CROWD_SECONDS)
                 keys = list(self._asked)[:AT_ONCE]
                 await self._answer_all({key: self._asked.pop(key) for key in keys})
         finally:

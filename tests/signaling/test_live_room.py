@@ -16,7 +16,7 @@ from server.live_sessions.tables import LiveSession, Participation, ProcessLease
 from signaling.rooms.leases import end_leases
 from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
-from tests.signaling.conftest import Connect, a_class
+from tests.signaling.conftest import Connect, a_class, stored
 
 
 async def test_everyone_in_the_room_gets_each_event_once_and_in_order(tab: Connect, world: World) -> None:
@@ -289,3 +289,47 @@ async def test_a_client_ahead_of_the_log_renews_its_epoch_and_everybody_catches_
     assert (await ana.hear_event("chat_posted"))["seq"] == joined["seq"] + 1
     again = await bo.wish("join", live_session_id=room, after={"epoch": joined["epoch"], "seq": 900})
     assert again["epoch"] == joined["epoch"] and "snapshot" in again
+
+
+async def test_people_who_come_at_the_same_moment_get_a_seat_each_while_there_are_any(
+    tab: Connect, world: World
+) -> None:
+    room = (await world.live_session(students=["bo", "cleo", "eve"], max_participants=2)).id
+    tabs = [await tab(person) for person in ("ana", "ana", "bo", "cleo", "eve")]
+    answers = await asyncio.gather(*(one.wish("join", live_session_id=room) for one in tabs))
+    refused = [answer["error"]["code"] for answer in answers if not answer["ok"]]
+    assert refused == ["room_full"]
+    joined = [event["user_id"] for event in await stored(world, room) if event["type"] == "participant_joined"]
+    assert len(joined) == len(set(joined)) == 3
+    assert [event["seq"] for event in await stored(world, room)] == [1, 2, 3, 4]
+    async with world.database.read() as read:
+        open_stays = list(await read.scalars(select(Participation.user_id).where(Participation.left_at.is_(None))))
+        connections = list(await read.scalars(select(RoomConnection.user_id)))
+    assert sorted(open_stays) == sorted(joined)
+    assert len(connections) == 4
+    for one in tabs:
+        await one.close()
+    async with asyncio.timeout(5):
+        while True:  # the last of each person's tabs has gone, and their seats are held from then on
+            async with world.database.read() as read:
+                held = list(await read.scalars(select(Participation.last_seen_at)))
+                left = list(await read.scalars(select(RoomConnection.user_id)))
+            if not left and all(held):
+                break
+            await asyncio.sleep(0.05)
+
+
+async def test_a_joining_tab_is_shown_who_belongs_and_who_is_here_as_it_is_now(tab: Connect, world: World) -> None:
+    course = await world.course("ana", ["bo"])
+    room = (await world.live_session(course=course)).id
+
+    async def shown(person: str) -> dict[int, tuple[bool, bool]]:
+        answer = await (await tab(person)).wish("join", live_session_id=room)
+        return {line["user"]["id"]: (line["online"], line["in_room"]) for line in answer["roster"]}
+
+    ana, bo, cleo = map(world.id_of, ("ana", "bo", "cleo"))
+    assert await shown("ana") == {ana: (True, True), bo: (False, False)}
+    await world.enroll(course, "cleo")  # by nobody who would tell
+    await tab("bo")
+    assert await shown("cleo") == {ana: (True, True), bo: (True, False), cleo: (True, True)}
+    assert await shown("bo") == {ana: (True, True), bo: (True, True), cleo: (True, True)}
