@@ -21,6 +21,7 @@ PAGE = 1000  # events read at a time when a room is rebuilt
 CHANGE_TYPES = ("chat_edited", "chat_deleted", "chat_reacted")
 LINE_TYPES = ("chat_posted", *CHANGE_TYPES)
 
+_EVENTS = LiveSessionEvent.metadata.tables[LiveSessionEvent.__tablename__]
 _COLUMNS = (
     LiveSessionEvent.seq,
     LiveSessionEvent.at,
@@ -80,7 +81,9 @@ async def answer_to(read: Reading, live_session_id: int, actor_id: int, client_i
         answered.filter_by(user_id=actor_id, **given),
         voted.filter_by(user_id=actor_id, **given),
     )
-    row = (await read.execute(query)).first()
+    # Rooms' rows wait: what they hold is not asked for here, and they are written once a transaction, not once a wish.
+    with read.session.no_autoflush:
+        row = (await read.execute(query)).first()
     return Stored(row[0], row[1], dict(row[2] or {})) if row is not None else None
 
 
@@ -102,7 +105,8 @@ async def append(
         }
         for index, event in enumerate(events)
     ]
-    await work.execute(insert(LiveSessionEvent), rows)
+    with work.session.no_autoflush:
+        await work.execute(insert(_EVENTS), rows)
 
 
 async def empty_room(read: Reading, row: LiveSession) -> Room:
