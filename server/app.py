@@ -106,8 +106,8 @@ def build(
         settings, database, accounts.authenticate, metrics, readiness, clock, accounts.limits.guess, told.hear, place
     )
     library = Library.of(settings, database)
-    told.tell_others = gateway.bus.tell
-    told.listeners += [accounts.authenticate, library.gate, gateway.announcer]
+    told.tell_others = accounts.limits.tell = gateway.bus.tell
+    told.listeners += [accounts.authenticate, accounts.limits, library.gate, gateway.announcer]
     app[SETTINGS], app[DATABASE], app[READINESS] = settings, database, readiness
     app[ACCOUNTS] = accounts
     authenticate: Authenticate = accounts.authenticate

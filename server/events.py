@@ -60,6 +60,14 @@ class RoleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """Another process counted something against a limit: a failed sign-in, or a registration. Names no person."""
+
+    window: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContentProgressed:
     """Processing moved on: to the uploader's devices."""
 

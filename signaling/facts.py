@@ -22,6 +22,7 @@ SHARED: dict[str, TypeAdapter[Any]] = {
         events.EnrollmentEnded,
         events.SignInsEnded,
         events.RoleChanged,
+        events.Limited,
         events.ContentProgressed,
         events.ContentReady,
         events.ContentFailed,

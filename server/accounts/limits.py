@@ -1,4 +1,4 @@
-"""How often somebody may guess: moving windows over failures, kept in memory by each process.
+"""How often somebody may guess: moving windows over failures, kept in memory by each process and told to the others.
 
 Successes never count, also when many arrive at once: an attempt that could push a window over its limit waits for the
 outcome of those under way. (A counter that reserves first would refuse a family signing in on six tabs.)
@@ -7,13 +7,15 @@ outcome of those under way. (A counter that reserves first would refuse a family
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 
+from server import events
 from server.errors import LecternError, RateLimited, WrongCredentials
 
 MINUTE = 60.0
@@ -34,14 +36,23 @@ class _Window:
 
 
 class MovingWindow:
-    """At most `limit` counted things per key in any minute. `clock` gives monotonic seconds."""
+    """At most `limit` counted things per key in any minute. `clock` gives monotonic seconds.
+
+    `counted` is called with the key of whatever is counted here.
+    """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic, waiters: int = 0) -> None:
         self.limit, self._clock, self._waiters = limit, clock, waiters
         self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self.counted: Callable[[str], None] = lambda key: None
 
     def count(self, key: str) -> None:
         """Count one now."""
+        self.add(key)
+        self.counted(key)
+
+    def add(self, key: str) -> None:
+        """What another process counted."""
         window = self._window(key)
         window.at.append(self._clock())
         if len(window.at) > self.limit:
@@ -106,12 +117,24 @@ class MovingWindow:
 
 
 class SignInLimits:
-    """The limits of signing in and up, for one process. Wrong invite codes of live sessions count as failures too."""
+    """The limits of signing in and up. Wrong invite codes of live sessions count as failures too.
+
+    What is counted here goes to the other processes by `tell`; what they count comes by publish(). While that way is
+    down each process counts for itself.
+    """
 
     def __init__(self, register_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = MovingWindow(FAILURES_PER_ACCOUNT, clock, WAITERS_PER_ACCOUNT)
         self._addresses = MovingWindow(FAILURES_PER_ADDRESS, clock, WAITERS_PER_ADDRESS)
         self._registrations = MovingWindow(register_per_minute, clock)
+        self.tell: Callable[[Sequence[object]], None] = lambda facts: None
+        self._windows = {
+            "account": self._accounts,
+            "address": self._addresses,
+            "registration": self._registrations,
+        }
+        for name, window in self._windows.items():
+            window.counted = self._teller(name)
 
     @asynccontextmanager
     async def guess(
@@ -120,13 +143,27 @@ class SignInLimits:
         """Around anything that may be guessed; `wrong` leaving the block counts. Raises RateLimited."""
         network = network_of(address)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._accounts.attempt(f"{account}|{network}", wrong))
-            await stack.enter_async_context(self._addresses.attempt(network, wrong))
+            await stack.enter_async_context(self._accounts.attempt(_nameless(f"{account}|{network}"), wrong))
+            await stack.enter_async_context(self._addresses.attempt(_nameless(network), wrong))
             yield
 
     def registering(self, address: str) -> None:
         """Count one registration. Raises RateLimited."""
-        self._registrations.take(network_of(address))
+        self._registrations.take(_nameless(network_of(address)))
+
+    def publish(self, facts: Sequence[object]) -> None:
+        """Hear what other processes counted."""
+        for fact in facts:
+            if isinstance(fact, events.Limited) and (window := self._windows.get(fact.window)) is not None:
+                window.add(fact.key)
+
+    def _teller(self, name: str) -> Callable[[str], None]:
+        return lambda key: self.tell([events.Limited(name, key)])
+
+
+def _nameless(key: str) -> str:
+    """Neither a window nor a bell between processes needs to know whom it is about."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def network_of(address: str) -> str:

@@ -125,3 +125,19 @@ def test_a_household_is_one_address() -> None:
     assert network_of("2001:db8:1:2::1") != network_of("2001:db8:1:3::1")
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
     assert network_of("unknown") == "unknown"
+
+
+async def test_what_other_processes_counted_counts_here(watch: Watch) -> None:
+    here, there = (SignInLimits(register_per_minute=3, clock=watch) for _ in range(2))
+    here.tell, there.tell = there.publish, here.publish
+    for limits in (here, there, here, there, here):
+        await fails(limits)
+    for limits in (here, there):
+        with pytest.raises(RateLimited):
+            await succeeds(limits)
+        await succeeds(limits, account="bo")
+    here.registering("192.0.2.1")
+    there.registering("192.0.2.1")
+    here.registering("192.0.2.1")
+    with pytest.raises(RateLimited):
+        there.registering("192.0.2.1")
