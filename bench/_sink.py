@@ -13,6 +13,7 @@ TOGETHER = 50  # handshakes at once
 class Member(asyncio.BufferedProtocol):
     """One client. `received` counts what came after the acceptance."""
 
+    connect = b"40/live,{}"
     _buffer = memoryview(bytearray(1 << 18))  # one for all: what it holds is only counted
 
     def __init__(self, arrived: asyncio.Event) -> None:
@@ -40,9 +41,13 @@ class Member(asyncio.BufferedProtocol):
         had_opening = b"0{" in self._early
         self._early += bytes(self._buffer[:nbytes])
         if not had_opening and b"0{" in self._early:
-            self.transport.write(masked(CONNECT))
+            self.transport.write(masked(self.connect))
         if b"40/live,{" in self._early:
+            self._early = b""
             self.accepted.set_result(None)
+        elif b"44/live," in self._early:
+            self.accepted.set_exception(ConnectionRefusedError(self._early[-300:].decode(errors="replace")))
+            self.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.accepted.done():
@@ -50,9 +55,10 @@ class Member(asyncio.BufferedProtocol):
 
 
 def masked(payload: bytes) -> bytes:
-    """A short text frame as a client sends it (RFC 6455 5.2, 5.3)."""
-    mask = os.urandom(4)
-    return bytes((0x81, 0x80 | len(payload))) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+    """A text frame as a client sends it (RFC 6455 5.2, 5.3)."""
+    mask, size = os.urandom(4), len(payload)
+    head = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE)) + size.to_bytes(2, "big")
+    return head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
 
 
 class Sink:

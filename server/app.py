@@ -5,8 +5,6 @@ build() returns an application that opens its parts when it starts and closes th
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +29,7 @@ from server.http.routes import Routes, mount
 from server.live_sessions import web as live_sessions_web
 from server.metrics import Metrics
 from server.notifications import web as notifications_web
+from server.pace import Pulse
 from server.ports import Clock, Publisher, SystemClock
 from server.settings import Settings
 from signaling import asyncapi
@@ -38,7 +37,6 @@ from signaling.gateway import Gateway
 from signaling.transport import Place
 
 BODY_BYTES = 1024 * 1024  # of a request that is no upload; more is refused with 413
-LOOP_TICK_SECONDS = 0.5
 GATEWAY = web.AppKey("GATEWAY", Gateway)
 log = structlog.get_logger(__name__)
 
@@ -191,14 +189,8 @@ def _content(told: FanOut, *, runs_jobs: bool) -> Any:
 
 async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
     """Measure how late the event loop is: the one number that says whether this process keeps up."""
-
-    async def tick() -> None:
-        while True:
-            due = time.perf_counter() + LOOP_TICK_SECONDS
-            await asyncio.sleep(LOOP_TICK_SECONDS)
-            app[middleware.METRICS].loop_delay.observe(max(0.0, time.perf_counter() - due))
-
-    task = asyncio.create_task(tick())
+    metrics = app[middleware.METRICS]
+    pulse = Pulse(metrics.loop_delay, metrics.longest_loop_delay, metrics.gc_pause, metrics.longest_gc_pause)
+    pulse.start()
     yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    pulse.close()

@@ -12,7 +12,7 @@ import time
 
 RETRY_SECONDS = 5.0  # then the start ends with one line that names the port
 PAUSE_SECONDS = 0.1
-BACKLOG = 1024  # connections the system accepts for us while we are busy; later ones are retried by their browsers
+BACKLOG = 4096  # connections the system holds for us while we are busy; later ones are retried by their browsers
 
 
 class PortTaken(SystemExit):

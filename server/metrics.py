@@ -36,6 +36,19 @@ class Metrics:
             registry=registry,
         )
 
+        self.longest_loop_delay = Gauge(
+            "lectern_loop_delay_longest_seconds", "The longest such delay since the start", registry=registry
+        )
+        self.gc_pause = Histogram(
+            "lectern_gc_pause_seconds",
+            "How long the garbage collector stopped the process",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+            registry=registry,
+        )
+        self.longest_gc_pause = Gauge(
+            "lectern_gc_pause_longest_seconds", "The longest such pause since the start", registry=registry
+        )
+
     def text(self) -> bytes:
         return generate_latest(self.registry if self._worker is None else self)
 

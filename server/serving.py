@@ -21,6 +21,7 @@ from aiohttp import web
 
 from server import app as application
 from server.http.keys import READINESS
+from server.listening import BACKLOG
 from server.settings import Settings
 from server.supervisor import MediaSupervisor
 from signaling.child import when_parent_ends
@@ -29,7 +30,7 @@ from signaling.transport.adoption import Door
 
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
 DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
-ALONE_BACKLOG = 128  # connections accepted in one turn of the loop
+ALONE_BACKLOG = 32  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,8 @@ async def serve(plan: Plan) -> None:
         sites = [web.SockSite(runner, one, ssl_context=tls, backlog=backlog) for one in plan.sockets]
         for site in sites:
             await site.start()
+        for one in plan.sockets:
+            one.listen(BACKLOG)  # the site's argument says how many it takes at once, and shortens the line
         beside = await plan.ready(app)
         app[READINESS].sockets_accepted = True  # last, so that whoever waits for /readyz finds the links printed
         await stop.wait()

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from server import logs
+from server import logs, pace
 from server.accounts import invites
 from server.accounts import service as accounts
 from server.db.database import Database
@@ -71,7 +71,7 @@ def start_jobs(settings: Settings) -> None:
     async def ready(app: web.Application) -> None:
         log.info("jobs are worked on")
 
-    asyncio.run(serve(Plan(settings, [], ready, with_media=False)))
+    pace.run(serve(Plan(settings, [], ready, with_media=False)))
 
 
 def start_media(settings: Settings) -> None:
@@ -107,7 +107,7 @@ def start_demo(settings: Settings) -> None:
             _log(settings, "warning")
             return asyncio.create_task(_lessons(app, settings), name="demo lessons")
 
-        asyncio.run(serve(Plan(settings, sockets, ready, sign_in_links=links, inherited=inherited)))
+        pace.run(serve(Plan(settings, sockets, ready, sign_in_links=links, inherited=inherited)))
 
 
 def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
@@ -125,7 +125,7 @@ def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
             show_serving(settings.base_url, await _setup_link(app[DATABASE], settings))
 
         plan = Plan(settings, sockets, ready, with_media=with_media, with_jobs=with_jobs, inherited=inherited)
-        asyncio.run(serve(plan))
+        pace.run(serve(plan))
 
 
 def _start_many(settings: Settings, count: int, *, with_media: bool, with_jobs: bool) -> None:

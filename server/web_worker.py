@@ -7,14 +7,13 @@ with its parent, and drains on SIGTERM.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
 
-from server import logs
+from server import logs, pace
 from server.listening import SharedListener
 from server.serving import Plan, serve
 from server.settings import Settings
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sockets = [SharedListener(fileno=descriptor) for descriptor in given.listen]
     place = Place(given.number, given.count, given.folder)
     plan = Plan(settings, sockets, _ready, with_media=given.with_media, with_jobs=given.with_jobs, place=place)
-    asyncio.run(serve(plan))
+    pace.run(serve(plan))
 
 
 async def _ready(app: web.Application) -> None:

@@ -40,6 +40,7 @@ from signaling.rooms.writer import Writer
 from signaling.rosters import Rosters
 from signaling.seats import Seats
 from signaling.transport import LiveServer, Place, TransportLimits
+from signaling.transport_metrics import TransportMetrics
 
 RETURNS_PER_SECOND = 150  # clients of a closing server are asked to come back no faster than this,
 LONGEST_RETURN_SECONDS = 10.0  # and none later than this
@@ -68,6 +69,7 @@ class Gateway:
         self._namespace = LiveNamespace(settings, database, metrics, time.monotonic)
         limits = TransportLimits(message_bytes=settings.limit_message_bytes)
         self.live = LiveServer(self._namespace, limits=limits, origins=Origins(settings), place=place)
+        metrics.registry.register(TransportMetrics(self.live))
         self._errands = Errands()
         self._registry = Registry(database, self._deliver, self._is_watched)
         self.timeline = Timeline(database, self._registry, seat_held=held)

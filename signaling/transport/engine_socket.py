@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from aiohttp import WSCloseCode, web
 
 from signaling.transport.heartbeat import Heartbeat
@@ -22,6 +23,8 @@ from signaling.transport.wire import Part, Wire, framed, polling_body
 
 if TYPE_CHECKING:
     from signaling.transport.engine import Engine
+
+log = structlog.get_logger(__name__)
 
 PING = "2"
 NOOP_PAUSE = 0.1  # during an upgrade a poll is answered after this long, so that the client can pause polling
@@ -76,7 +79,7 @@ class EngineSocket:
         if self.why is not None:
             return False
         if self._outbox.unread_bytes > self._engine.limits.buffer_bytes:
-            self.abort("slow client")
+            self._slow()
             return False
         self._outbox.put(*parts)
         self._engine.counters.delivered += len(parts)
@@ -123,7 +126,7 @@ class EngineSocket:
     def _over(self, reason: str) -> None:
         if self.why is None:
             self.why = reason
-            self._heartbeat.stop()
+            self._heartbeat.end()
             if self._candidate is not None:
                 self._candidate.close()
             self._engine.ended(self, reason)
@@ -228,6 +231,7 @@ class EngineSocket:
         link.when_slow(self._slow)
 
     def _slow(self) -> None:
+        log.warning("slow_client", remote_address=self.remote_address)  # it will return and sync
         self.abort("slow client")
 
     async def _read(self, link: Link) -> None:
@@ -241,6 +245,8 @@ class EngineSocket:
             self._over("transport close")
             self._gone()
             await self._finish(link)
+            self.link = None  # nothing here refers back to itself now: freed at once, without the collector
+            link.release()
 
     async def _finish(self, link: Link) -> None:
         if link.closing is not None:

@@ -35,9 +35,18 @@ class Heartbeat:
             self._timer.cancel()
             self._timer = None
 
+    def end(self) -> None:
+        """Stop for good, and let go of its owner, which no collector has to find then."""
+        self.stop()
+        self._on_ping = self._on_silence = _nothing
+
     def _ping(self) -> None:
         assert self._timer is not None
         due = self._timer.when() + self._timeout  # counted from when the ping was due: lateness does not add up
         self._is_waiting = True
         self._timer = asyncio.get_running_loop().call_at(due, self._on_silence)
         self._on_ping()
+
+
+def _nothing() -> None:
+    """Nobody is there any more."""

@@ -54,6 +54,7 @@ class Hub:
 
     def ended(self, socket: EngineSocket, reason: str) -> None:
         seats: Seats = socket.seats
+        socket.seats = None  # told once: nothing asks for them again, and nothing is left that refers to itself
         seats.clock.stop()
         for connection in seats.leave_all():
             self._gone(connection, reason)

@@ -85,6 +85,7 @@ class Inbox:
         if self._is_last:
             self._is_last = False
             await self._disconnected()
+            del self._connection  # nothing comes any more; without the circle it is freed at once
 
     async def _answer(self, wish: Wish) -> None:
         connection, hub = self._connection, self._hub

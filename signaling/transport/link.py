@@ -140,6 +140,15 @@ class Link:
         self._gathered = 0
         self._transport.abort()
 
+    def release(self) -> None:
+        """Let go of the owner, and of the calls that the library's errors remember; called when everything is over."""
+        self._on_slow = None
+        self.closing = None
+        error = self._response.exception()
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__context__
+
     async def _close(self, code: int) -> None:
         try:
             async with asyncio.timeout(self._close_seconds):

@@ -1,0 +1,117 @@
+"""One process stays responsive: turns are short, the collector's portions small, and both are measured."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import selectors
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from server import pace
+from server.metrics import Metrics
+
+
+def test_ready_sockets_come_in_bounded_portions_and_none_is_passed_over() -> None:
+    selector = pace.ShortTurns()
+    with ExitStack() as opened:
+        opened.callback(selector.close)
+        ready = set[int]()
+        for _ in range(pace.MOST_EVENTS + 40):
+            ours, theirs = (opened.enter_context(end) for end in socket.socketpair())
+            selector.register(ours, selectors.EVENT_READ, "data")
+            theirs.send(b"x")
+            ready.add(ours.fileno())
+        seen = set[int]()
+        for _ in range(20):
+            found = selector.select(0)
+            assert len(found) <= pace.MOST_EVENTS
+            assert all(events == selectors.EVENT_READ and key.data == "data" for key, events in found)
+            seen |= {key.fd for key, _ in found}
+        assert seen == ready
+        time.sleep(2 * pace.TURN_SECONDS)  # what a long turn is
+        assert len(selector.select(0)) <= pace.MOST_EVENTS // 2
+
+
+def test_the_selector_keeps_the_contract_of_its_base() -> None:
+    selector = pace.ShortTurns()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        key = selector.register(ours, selectors.EVENT_WRITE, 1)
+        with pytest.raises(KeyError):
+            selector.register(ours, selectors.EVENT_READ)
+        assert selector.select(0) == [(key, selectors.EVENT_WRITE)]
+        changed = selector.modify(ours, selectors.EVENT_READ, 2)
+        assert selector.get_key(ours) == changed
+        assert selector.select(0) == []
+        theirs.close()
+        assert selector.select(1) == [(changed, selectors.EVENT_READ)]
+        assert selector.unregister(ours) == changed
+        with pytest.raises(KeyError):
+            selector.get_key(ours)
+        with pytest.raises(ValueError, match="closed"):
+            selector.register(theirs, selectors.EVENT_READ)
+    selector.close()
+
+
+def test_the_program_runs_with_as_many_descriptors_as_allowed() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        assert pace.raise_descriptor_limit() == hard
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_frees_them() -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.me = self
+
+    def circles() -> int:
+        return sum(isinstance(found, Circle) for found in gc.get_objects())
+
+    before = gc.get_threshold()
+    collector = pace.Collector()
+    collector.start()
+    try:
+        assert gc.get_freeze_count() > 0
+        held = [Circle() for _ in range(100)]
+        gc.collect()
+        gc.freeze()
+        del held
+        gc.collect()
+        collector.full()
+        gc.unfreeze()
+        assert circles() == 0
+        assert collector.is_full_due(0)
+        assert not collector.is_full_due(pace.FULL_OBJECTS)
+        assert collector.is_full_due(100 * pace.FULL_OBJECTS)
+    finally:
+        collector.close()
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+    collector.close()
+
+
+async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
+    metrics = Metrics()
+    pulse = pace.Pulse(metrics.loop_delay, metrics.longest_loop_delay, metrics.gc_pause, metrics.longest_gc_pause)
+    pulse.start()
+    try:
+        gc.collect()
+        time.sleep(0.05)  # the stall
+        for _ in range(3):
+            await asyncio.sleep(pace.TICK_SECONDS)
+    finally:
+        pulse.close()
+    shown = {s.name: s.value for family in metrics.registry.collect() for s in family.samples}
+    assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - pace.TICK_SECONDS
+    assert shown["lectern_gc_pause_longest_seconds"] > 0
+    assert shown["lectern_gc_pause_seconds_count"] >= 1
+    pulse.close()
