@@ -14,6 +14,9 @@ import random
 import secrets
 import socket
 import string
+import struct
+import sys
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -26,6 +29,10 @@ Address = tuple[Any, ...]  # (host, port), and two more for IPv6
 ADDRESSES_PER_LINK = 8  # a ninth address makes the one checked longest ago forgotten
 DATAGRAMS_PER_TURN = 64  # read in one go, so that timers and the carrier get their turn in a flood
 SOCKET_BUFFER_BYTES = 4 << 20
+# When the kernel got a datagram, so that a browser's estimate of its link does not suffer from our being busy.
+SO_TIMESTAMPNS, STAMP = 35, struct.Struct("@qq")
+NOTE_BYTES = socket.CMSG_SPACE(STAMP.size)
+INTO = [IN_VIEW[:BUFFER_BYTES]]
 LETTERS = string.ascii_letters + string.digits
 
 log = logging.getLogger(__name__)
@@ -75,8 +82,11 @@ class Mux:
         self.by_ufrag: dict[str, tuple[Reached, bytes]] = {}
         self.by_address: dict[Address, Reached] = {}
         self.loss = Loss(counters)
+        self.arrived_at = 0.0  # of the datagram in hand, unix time: as the kernel noted it, where it does
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
+            if sys.platform == "linux":
+                sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             loop.add_reader(sock, self._readable, sock)
 
     def close(self) -> None:
@@ -102,7 +112,7 @@ class Mux:
         counters, by_address = self.counters, self.by_address
         for _ in range(DATAGRAMS_PER_TURN):
             try:
-                size, address = sock.recvfrom_into(IN_VIEW, BUFFER_BYTES)
+                size, notes, _, address = sock.recvmsg_into(INTO, NOTE_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -110,6 +120,11 @@ class Mux:
             counters.datagrams_in += 1
             if size < 2:
                 continue
+            if notes and len(notes[0][2]) == STAMP.size and notes[0][1] == SO_TIMESTAMPNS:
+                seconds, nanoseconds = STAMP.unpack(notes[0][2])
+                self.arrived_at = seconds + nanoseconds * 1e-9
+            else:
+                self.arrived_at = time.time()
             try:
                 link = by_address.get(address)
                 if link is not None and IN_VIEW[0] > 3:

@@ -7,12 +7,14 @@ this file.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from signaling.media import feedback, sdp, sdp_lines
+from signaling.media import extensions, feedback, sdp, sdp_lines
+from signaling.media.arrivals import FEEDBACK_SECONDS, Arrivals
 from signaling.media.dtls import IN_VIEW, rtp
 from signaling.media.errors import SdpInvalid
 from signaling.media.link import Host, Link
@@ -21,6 +23,7 @@ from signaling.media.source import Source, flowing
 from signaling.media.values import Track
 
 RATE_CAP = {"camera": 1_300_000, "screen": 2_500_000, "microphone": 96_000, "screen_audio": 128_000}  # bits per second
+HEADROOM = 1.25  # packets' headers, repairs and probes count for the browser's estimate, not for its encoders
 SSRCS_PER_PUBLISHER = 32  # media and retransmissions; further ones are dropped unread
 LARGEST_PAYLOAD = 1400  # with our header and SRTP's tag still one Ethernet frame; browsers stay under 1200
 CLOCK_DRIFT = 1e-4  # seconds a second, more than any computer's clock
@@ -45,6 +48,8 @@ class Publisher:
         self._clock_at = time.monotonic()
         self._flows, self._ended = flows, ended
         self._counters = host.mux.counters
+        self._number_at: int | None = None  # the header extension with the connection's own packet numbers
+        self._arrivals = Arrivals()
 
     def named(self) -> dict[str, Source]:
         """Its sources by name."""
@@ -107,6 +112,8 @@ class Publisher:
         if start > size or size - start > LARGEST_PAYLOAD:
             self._counters.malformed_dropped += 1
             return
+        if self._number_at and start > 16 + 4 * (first & 0x0F):
+            self._note_arrival(ssrc, 12 + 4 * (first & 0x0F), start)
         known = self._by_ssrc.get(ssrc) or self._learn(ssrc, second & 0x7F, size)
         if known is None:
             self._counters.unknown_dropped += 1
@@ -153,7 +160,7 @@ class Publisher:
                 rtp.RtcpRrPacket(ssrc=feedback.OUR_SSRC, reports=[source.receiver_report() for source in live])
             )
         if video := [source.ssrc for source in live if source.kind == "video" and source.ssrc is not None]:
-            cap = sum(RATE_CAP[source.name] for source in self.sources.values())
+            cap = int(sum(RATE_CAP[source.name] for source in self.sources.values()) * HEADROOM)
             self.link.send_rtcp(*feedback.rate_cap(cap, video))
         for source in self.sources.values():
             source.tick()
@@ -182,6 +189,19 @@ class Publisher:
                     flows=lambda source, on: self._flows(self, source, on), counters=self._counters,
                 )  # fmt: skip
         self._lines = dict(lines)
+        self._number_at = next(
+            (n for line in lines.values() if (n := line.extensions.get(sdp.TRANSPORT_CC_EXTENSION))), None
+        )
+
+    def _note_arrival(self, ssrc: int, at: int, end: int) -> None:
+        """Its own number is in the extension block that ends at `end`."""
+        number = extensions.two_bytes(self._number_at or 0, at, end)
+        if number is not None and self._arrivals.arrived(number, self.link.mux.arrived_at):
+            asyncio.get_running_loop().call_later(FEEDBACK_SECONDS, self._report_arrivals, ssrc)
+
+    def _report_arrivals(self, ssrc: int) -> None:
+        for message in self._arrivals.feedback(ssrc):
+            self.link.send_rtcp(rtp.RtcpRrPacket(ssrc=feedback.OUR_SSRC), message)
 
     def _remove(self, mid: str) -> None:
         source = self.sources.pop(mid)
@@ -192,7 +212,9 @@ class Publisher:
         """The first packet of an SSRC: its mid names the m-line, its payload type tells media from retransmissions."""
         if len(self._by_ssrc) >= SSRCS_PER_PUBLISHER:
             return None
-        mid = self._mid_in(size) or next((mid for mid, line in self._lines.items() if ssrc in line.ssrcs), None)
+        mid = extensions.mid_in(size, self._lines) or next(
+            (mid for mid, line in self._lines.items() if ssrc in line.ssrcs), None
+        )
         source = self.sources.get(mid or "")
         if source is None or payload_type not in (source.chosen.payload_type, source.chosen.rtx_payload_type):
             return None
@@ -202,25 +224,6 @@ class Publisher:
             source.begin(ssrc)
         self._by_ssrc[ssrc] = (source, is_rtx)
         return source, is_rtx
-
-    def _mid_in(self, size: int) -> str | None:
-        """The mid of the packet in IN_VIEW, by each line's own extension number (RFC 8843, section 9.2; RFC 8285 for
-        the block).
-        """
-        first = IN_VIEW[0]
-        start = 12 + 4 * (first & 0x0F)
-        if not first & 0x10 or start + 4 > size:
-            return None
-        profile, words = struct.unpack_from("!HH", IN_VIEW, start)
-        try:
-            found = dict(rtp.unpack_header_extensions(profile, bytes(IN_VIEW[start + 4 : start + 4 + 4 * words])))
-            for mid, line in self._lines.items():
-                number = line.extensions.get(sdp.MID_EXTENSION)
-                if number in found and found[number].decode("ascii") == mid:
-                    return mid
-        except (ValueError, struct.error):
-            return None
-        return None
 
 
 def _lines_of(offer: sdp.Description, tracks: Sequence[Track]) -> dict[str, sdp.MediaLine]:

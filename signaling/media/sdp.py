@@ -27,6 +27,8 @@ CREDENTIAL = re.compile(r"[A-Za-z0-9+/=_-]{4,256}\Z")  # ice-ufrag (RFC 8839, se
 MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME_EXTENSION = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
+TRANSPORT_CC_EXTENSION = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signaling.media.sdp import MID_EXTENSION, SEND_TIME_EXTENSION, Chosen, MediaLine
+from signaling.media.sdp import MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION, Chosen, MediaLine
 
 AUDIO_TYPE = 111
 VIDEO_TYPES = {"VP8": (96, 97), "H264": (102, 103)}  # payload type, and of its retransmissions
@@ -69,9 +69,11 @@ def answer(session: int, version: int, transport: Transport, lines: Sequence[tup
         out += [
             f"a=extmap:{number} {uri}"
             for uri, number in line.extensions.items()
-            if uri in (MID_EXTENSION, SEND_TIME_EXTENSION)
+            if uri in (MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION)
         ]
         out += _codec(kept.name, kept.payload_type, kept.rtx_payload_type, kept.clock_rate)
+        if TRANSPORT_CC_EXTENSION in line.extensions:
+            out.append(f"a=rtcp-fb:{kept.payload_type} transport-cc")
     return "\r\n".join(out) + "\r\n"
 
 

@@ -33,6 +33,10 @@ class Lab:
         """A camera and a microphone."""
         await self.page.evaluate("(a) => publish(...a)", [name, user, width, height])
 
+    async def publish_noise(self, name: str, user: int, max_bitrate: int) -> None:
+        """A microphone, and a picture that no encoder gets small."""
+        await self.page.evaluate("(a) => publish(...a)", [name, user, 640, 360, max_bitrate])
+
     async def subscribe(self, name: str, user: int) -> None:
         """Take the pool."""
         await self.page.evaluate("(a) => subscribe(...a)", [name, user])

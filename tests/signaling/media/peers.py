@@ -15,6 +15,7 @@ from typing import Any
 
 from signaling.media.client import MediaClient, Track
 from signaling.media.dtls import rtp
+from signaling.media.sdp import TRANSPORT_CC_EXTENSION
 from tests.signaling.media.wire import CERTIFICATE, Described, Received, Wire
 
 LINE = {
@@ -53,6 +54,8 @@ class PublishingPeer:
         self.keyframes_asked = 0
         self.nacked: list[int] = []
         self.answers_nacks = True
+        self.numbered = 0  # packets that carried a number of the connection's own
+        self.arrivals: list[Any] = []  # feedback about those
         self.remb: int | None = None
         self.reports: list[Any] = []
         self.lose = 0.0
@@ -69,6 +72,7 @@ class PublishingPeer:
             out += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.wire.ufrag}"]
             out += [f"a=ice-pwd:{self.wire.password}", f"a=fingerprint:sha-256 {CERTIFICATE.sha256}", "a=setup:actpass"]
             out += [f"a=mid:{mid}", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=sendonly", "a=rtcp-mux"]
+            out += [f"a=extmap:5 {TRANSPORT_CC_EXTENSION}"]
             out += [f"a=rtpmap:{payload_type} {'opus/48000/2' if kind == 'audio' else self.codec + '/90000'}"]
             if kind == "video" and self.codec == "H264":
                 out += [f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id=42e01f"]
@@ -115,7 +119,9 @@ class PublishingPeer:
         self.wire.send_rtcp(rtp.RtcpSrPacket(ssrc=self.ssrcs[source], sender_info=info))
 
     def _packet(self, source: str, seq: int, payload_type: int, ssrc: int, payload: bytes) -> bytes:
-        extension = struct.pack("!HHBBH", 0xBEDE, 1, 4 << 4, ord(self.mids[source]), 0)
+        self.numbered += 1
+        number = 5 << 4 | 1, self.numbered & 0xFFFF
+        extension = struct.pack("!HHBBBHxxx", 0xBEDE, 2, 4 << 4, ord(self.mids[source]), *number)
         timestamp = self.timestamps[source] & 0xFFFFFFFF
         return struct.pack("!BBHII", 0x90, payload_type, seq, timestamp, ssrc) + extension + payload
 
@@ -127,6 +133,8 @@ class PublishingPeer:
                 self.remb = rtp.unpack_remb_fci(packet.fci)[0]
             elif isinstance(packet, rtp.RtcpRrPacket):
                 self.reports += packet.reports
+            elif isinstance(packet, rtp.RtcpRtpfbPacket) and packet.fmt == 15:
+                self.arrivals.append(packet)
             elif isinstance(packet, rtp.RtcpRtpfbPacket):
                 self.nacked += packet.lost
                 if self.answers_nacks:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from signaling.media.client import MediaClient
+from signaling.media.publisher import RATE_CAP
 from tests.signaling.media.conftest import Told, Worker
 from tests.signaling.media.lab import Lab, open_lab
 
@@ -80,6 +81,25 @@ async def test_one_percent_loss_both_ways_costs_no_second_of_picture(web: tuple[
         assert (await client.stats())["counters"]["test_lost"] > 0
 
 
+async def test_a_camera_on_a_clean_link_reaches_its_cap_in_ten_seconds(web: tuple[MediaClient, Told]) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    cap = RATE_CAP["camera"]
+    async with open_lab(client, ROOM) as lab:
+        await lab.publish_noise("ana", ANA, cap)
+        rates, before = [], await lab.measure("ana")
+        for _ in range(10):
+            await lab.page.wait_for_timeout(1_000)
+            after = await lab.measure("ana")
+            rates.append((bytes_out(after) - bytes_out(before)) * 8 / (after["at"] - before["at"]))
+            before = after
+        assert max(rates) >= 0.9 * cap, (
+            [round(rate / cap, 2) for rate in rates],
+            video_of(after)["qualityLimitationReason"],
+        )
+        assert rates[-1] <= 1.3 * cap
+
+
 async def heard(lab: Lab, name: str, *mids: str) -> None:
     """Sound arrives on these m-lines."""
     before = (await lab.measure(name))["in"]
@@ -92,8 +112,18 @@ async def heard(lab: Lab, name: str, *mids: str) -> None:
         assert asyncio.get_running_loop().time() < deadline, after
 
 
+def video_of(measured: dict) -> dict:
+    return next(dict(out) for out in measured["out"].values() if out["kind"] == "video")
+
+
 def video_out(measured: dict) -> int:
-    return next(int(out["framesSent"]) for out in measured["out"].values() if out["kind"] == "video")
+    return int(video_of(measured)["framesSent"])
+
+
+def bytes_out(measured: dict) -> int:
+    """With its headers, as the cap counts."""
+    video = video_of(measured)
+    return int(video["bytesSent"] + video["headerBytesSent"])
 
 
 def longest_gap(frames: list[dict], since: float) -> float:

@@ -38,7 +38,7 @@ def test_an_offer_is_read_into_values() -> None:
     ]
     assert offer.setup == "actpass"
     assert sdp.choose(offer.media[1]) == sdp.Chosen("VP8", 96, 97, 90000)
-    assert offer.media[1].extensions == {sdp.MID_EXTENSION: 4}
+    assert offer.media[1].extensions == {sdp.MID_EXTENSION: 4, sdp.TRANSPORT_CC_EXTENSION: 5}
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,18 @@ def test_the_answer_is_passive_lite_and_keeps_the_browsers_numbers() -> None:
         video
     )
     assert f"a=extmap:4 {sdp.MID_EXTENSION}" in video
+
+
+def test_arrivals_are_told_to_publishers_that_understand_it_and_never_asked_of_subscribers() -> None:
+    number = f"a=extmap:5 {sdp.TRANSPORT_CC_EXTENSION}"
+    for able in (True, False):
+        text = OFFER if able else OFFER.replace(number, "a=x-other")
+        answer = sdp_lines.answer(1, 1, TRANSPORT, [(line, sdp.choose(line)) for line in sdp.read(text).media])
+        for mid, payload_type in (("0", 111), ("1", 96)):
+            lines = lines_of(answer, mid)
+            assert (number in lines) is (f"a=rtcp-fb:{payload_type} transport-cc" in lines) is able
+    pool = [sdp_lines.PoolLine("0", "audio", "slot0", 1, None), sdp_lines.PoolLine("1", "video", "slot0", 2, 3)]
+    assert "transport-" not in sdp_lines.pool_offer(1, 1, TRANSPORT, pool)
 
 
 def test_the_pool_names_its_sources_the_one_way_browsers_understand() -> None:
