@@ -1,10 +1,15 @@
-"""One packet in a hundred lost on the way in and on the way out: the class goes on as if nothing were."""
+"""Packets are lost at random on the way in and on the way out, media and feedback alike: the class goes on.
+
+What may be missing grows with the loss. A busy machine's camera may give fewer than its twenty frames a second; what
+counts is the share of them that is seen.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,10 +18,22 @@ from signaling.media.client import MediaClient
 from tests.journeys.classroom import Classroom
 from tests.program import Program
 
-LOSS = 0.01
 CAMERA_RATE = 20  # frames a second of the browser's fake camera
-LEAST_RATE = 19
-LONGEST_FREEZE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Bearable:
+    """At this share lost each way: frames a second seen, the longest gap between two, the share of sound made up."""
+
+    loss: float
+    frames: float
+    gap_seconds: float
+    concealed: float
+
+
+ONE = Bearable(0.01, frames=19, gap_seconds=1.0, concealed=0.03)
+THREE = Bearable(0.03, frames=18, gap_seconds=1.0, concealed=0.04)
+TEN = Bearable(0.10, frames=12, gap_seconds=2.0, concealed=0.12)
 SHORT_SECONDS, LONG_SECONDS = 12, 60
 ENVIRONMENT = {"LECTERN_MEDIA_TEST_LOSS": "1"}
 
@@ -47,7 +64,7 @@ async def losing(program: Program, share: float) -> AsyncIterator[None]:
         await client.close()
 
 
-async def watch_through_loss(classroom: Classroom, seconds: float) -> None:
+async def watch_through_loss(classroom: Classroom, bearable: Bearable, seconds: float) -> None:
     """Ana's picture at both students for that long."""
     await classroom.sign_in("ana", "bo", "cleo")
     await classroom.go_live()
@@ -56,7 +73,7 @@ async def watch_through_loss(classroom: Classroom, seconds: float) -> None:
     for person in ("bo", "cleo"):
         await classroom.receives(person)
     students = (classroom.bo, classroom.cleo)
-    async with losing(classroom.program, LOSS):
+    async with losing(classroom.program, bearable.loss):
         sent = (await classroom.ana.measure())["sent"]
         before = [await tab.measure() for tab in students]
         for tab in students:
@@ -70,22 +87,29 @@ async def watch_through_loss(classroom: Classroom, seconds: float) -> None:
         rate = frames / ((last["at"] - first["at"]) / 1000)
         gap = await tab.page.evaluate("__journey.longestGap()") / 1000
         freezes = last["video"][mid]["freezes"] - first["video"][mid]["freezes"]
-        heard = {name: max(line[name] for line in last["audio"].values()) for name in ("concealed", "samples")}
+        heard = {name: most(last, name) - most(first, name) for name in ("concealed", "samples")}
         concealed = heard["concealed"] / max(1, heard["samples"])
         print(
             f"{tab.person}: {rate:.2f} of {CAMERA_RATE} frames/s ({sent / seconds:.2f} sent), "
             f"longest gap {gap:.2f} s, {freezes} freezes, {concealed:.2%} of the sound concealed"
         )
-        assert gap <= LONGEST_FREEZE_SECONDS
-        # A busy machine's camera may give fewer than twenty; what counts is that no more than one in twenty is missing.
-        assert rate >= LEAST_RATE * min(1.0, sent / seconds / CAMERA_RATE)
+        assert gap <= bearable.gap_seconds
+        assert rate >= bearable.frames * min(1.0, sent / seconds / CAMERA_RATE)
+        assert concealed <= bearable.concealed
 
 
-async def test_a_short_while_of_loss_is_not_seen(classroom: Classroom) -> None:
-    await watch_through_loss(classroom, SHORT_SECONDS)
+def most(measured: dict[str, Any], name: str) -> int:
+    """Of the one line that carries sound."""
+    return max(int(line[name]) for line in measured["audio"].values())
+
+
+@pytest.mark.parametrize("bearable", [ONE, THREE], ids=["1 %", "3 %"])
+async def test_a_short_while_of_loss_is_borne(classroom: Classroom, bearable: Bearable) -> None:
+    await watch_through_loss(classroom, bearable, SHORT_SECONDS)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(240)
-async def test_a_minute_of_loss_is_not_seen(classroom: Classroom) -> None:
-    await watch_through_loss(classroom, LONG_SECONDS)
+@pytest.mark.parametrize("bearable", [ONE, THREE, TEN], ids=["1 %", "3 %", "10 %"])
+async def test_a_minute_of_loss_is_borne(classroom: Classroom, bearable: Bearable) -> None:
+    await watch_through_loss(classroom, bearable, LONG_SECONDS)

@@ -84,6 +84,32 @@ async def test_a_stranger_breaks_no_set_up_whenever_it_comes_and_gets_no_answer(
     assert counters["errors"] == 0
 
 
+@pytest.mark.prove
+async def test_of_a_hundred_attacked_set_ups_a_hundred_connect(web: Web, worker: Worker) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    ana = await PublishingPeer(ANA).publish(client, ROOM)
+    with a_stranger(worker.udp_port) as stranger:
+        flood = asyncio.create_task(flooding(stranger))
+        for turn in range(100):
+            attack(stranger)
+            bo = await SubscribingPeer(BO, f"bo-{turn}").subscribe(client, ROOM)
+            ana.send("camera", key=True)
+            await until(lambda bo=bo: bo.packets["1"])  # type: ignore[misc]
+            client.close_peer(ROOM, bo.name, "left")
+        flood.cancel()
+    counters = (await client.stats())["counters"]
+    assert counters["strangers_dropped"] > 1000
+    assert counters["errors"] == 0
+
+
+async def flooding(stranger: socket.socket) -> None:
+    """A thousand datagrams a second or so, for as long as it lives."""
+    while True:
+        attack(stranger)
+        await asyncio.sleep(0.05)
+
+
 async def test_noise_from_a_peers_own_address_neither_ends_its_handshake_nor_its_media(web: Web) -> None:
     client, _ = web
     client.permit(ROOM, {ANA: ALL}, [ANA])
