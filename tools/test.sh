@@ -1,6 +1,6 @@
 #!/bin/sh
-# All tests: many at once where that is safe, single pages in browsers too; then whole classes and what measures time, one
-# at a time; then the pages' own.
+# All tests: many at once where that is safe; then single pages in browsers, beside them one after the other what kills
+# and counts whole programs; then whole classes in browsers, one at a time; then the pages' own.
 #
 # They use real programs. On Debian as root the missing ones are installed; elsewhere what needs them is skipped and
 # named. With CI set nothing may be missing. All parts run even when an earlier one fails.
@@ -40,18 +40,40 @@ part() {
 }
 
 # A browser beside others may run out of patience on a busy machine: what failed runs once more, alone, and is named.
-# What fails alone fails.
-tests() {
+# What fails alone fails. Each part remembers its own failures.
+run() {
     name=$1
     shift
     echo "== $name"
-    .venv/bin/python -m pytest -q "$@" && return
-    echo "== $name: what failed, once more and alone"
-    .venv/bin/python -m pytest -q "$@" -n 0 --last-failed --last-failed-no-failures none || failed="$failed, $name"
+    .venv/bin/python -m pytest -q -o "cache_dir=.pytest_cache/$name" "$@"
+    status=$?
+    [ "$status" = 5 ] || return "$status" # 5: none of the chosen tests is in this part
+}
+again() {
+    name=$1
+    shift
+    run "$name" "$@" -n 0 --last-failed --last-failed-no-failures none || failed="$failed, $name"
 }
 
-tests "side by side" -n "${LECTERN_TEST_PROCESSES:-2}" -m "not browser and not serial and not prove" "$@"
-tests "browsers" -n "${LECTERN_TEST_PROCESSES:-2}" -m "browser and not (journey or serial or prove)" "$@"
-tests "one at a time" -m "(journey or serial) and not prove" "$@"
+many=${LECTERN_TEST_PROCESSES:-2}
+pages="browser and not (journey or serial or prove)"
+programs="serial and not (journey or prove)"
+classes="journey and not prove"
+
+run "side by side" -n "$many" -m "not browser and not serial and not prove" "$@" ||
+    again "side by side" -m "not browser and not serial and not prove" "$@"
+# Single pages wait much and the program's proofs wait more: they share the machine.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+run "programs" -m "$programs" "$@" >"$said" 2>&1 &
+beside=$!
+run "pages in browsers" -n "$many" -m "$pages" "$@"
+in_browsers=$?
+wait "$beside"
+in_programs=$?
+cat "$said"
+[ "$in_browsers" = 0 ] || again "pages in browsers" -m "$pages" "$@"
+[ "$in_programs" = 0 ] || again "programs" -m "$programs" "$@"
+run "whole classes" -m "$classes" "$@" || again "whole classes" -m "$classes" "$@"
 part "pages" node --test tests/static/*.test.mjs
 [ -z "$failed" ] || { echo "Failed: ${failed#, }" >&2; exit 1; }
