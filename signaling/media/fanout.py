@@ -10,14 +10,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from signaling.media import batch
 from signaling.media.batch import LENGTHS, SLOTS, TABLE, TOLD, VIEW
 from signaling.media.cache import Packet
 from signaling.media.counters import Counters
 from signaling.media.dtls import USUAL_TAG_BYTES, protect
-from signaling.media.ice import Loss
+from signaling.media.ice import Loss, Mux
 
 HEADER_BYTES = 24  # 12 of RTP, 4 + 8 of header extensions, the same for everybody
 VERSION_AND_EXTENSION = 0x90
@@ -25,13 +25,14 @@ PACKET = "!BBHI11s3s2x{}s"  # flags, type, number, time, `tail` (SSRC and extens
 
 
 class Path(Protocol):
-    """Where packets leave: `tx` is the SRTP context, `name` the address as the system has it."""
+    """Where packets leave: `tx` is the SRTP context, `name` the address on `socket` as the system has it."""
 
     tx: Any
     address: Any
     name: bytes
     socket: Any
     loss: Loss
+    mux: Mux
 
 
 class Line(Protocol):
@@ -44,6 +45,24 @@ class Line(Protocol):
     @property
     def link(self) -> Path:
         """The connection it belongs to."""
+
+
+class Row(NamedTuple):
+    """All of a line that the loop reads, side by side: with many receivers most of the time goes into finding it."""
+
+    socket: Any
+    name: bytes
+    tx: Any
+    add_seq: int
+    add_time: int
+    tail: bytes
+    address: Any
+
+
+def row_of(line: Line) -> Row:
+    """As it is now; a new one is needed after a cut and after `Mux.moves` has changed."""
+    link = line.link
+    return Row(link.socket, link.name, link.tx, line.add_seq, line.add_time, line.tail, link.address)
 
 
 @lru_cache(maxsize=2048)
@@ -59,43 +78,41 @@ def _slots_for(payload_bytes: int) -> tuple[Callable[..., None], batch.Lengths]:
     return write, batch.lengths(HEADER_BYTES + payload_bytes, USUAL_TAG_BYTES)
 
 
-def fan_out(lines: Sequence[Line], packet: Packet, payload_type: int, send_time: bytes, counters: Counters) -> None:
+def fan_out(rows: Sequence[Row], packet: Packet, payload_type: int, send_time: bytes, counters: Counters) -> None:
     """Send one packet to each of the lines, all of them up; `send_time` is empty for audio."""
-    if lines and (loss := lines[0].link.loss).outgoing:
-        lines = [line for line in lines if not loss.takes(loss.outgoing)]
-    count, done = len(lines), 0
+    count, done = len(rows), 0
     while done < count:
-        done += _send_some(lines[done : done + SLOTS], packet, payload_type, send_time, counters)
+        done += _send_some(rows[done : done + SLOTS], packet, payload_type, send_time, counters)
 
 
 def _send_some(
-    lines: Sequence[Line], packet: Packet, payload_type: int, send_time: bytes, counters: Counters
+    rows: Sequence[Row], packet: Packet, payload_type: int, send_time: bytes, counters: Counters
 ) -> int:  # fmt: skip
     """As many of the first lines as share a socket; how many are done with."""
     seq, timestamp, padding, marker, payload = packet
     first_byte, second_byte = VERSION_AND_EXTENSION | padding, marker | payload_type
     write, (before, after, told) = _slots_for(len(payload))
     LENGTHS[:], TOLD[:] = before, told
-    sock, secure, view = lines[0].link.socket, protect, VIEW
+    sock, secure, view = rows[0].socket, protect, VIEW
     filled = failed = 0
-    for (index, datagram, at, length), line in zip(TABLE, lines, strict=False):
-        link = line.link
-        if link.socket is not sock:
+    for (index, datagram, at, length), row in zip(TABLE, rows, strict=False):
+        socket, name, tx, add_seq, add_time, tail, _ = row
+        if socket is not sock:
             filled = index
             break
         write(
-            view, at, link.name, first_byte, second_byte, (seq + line.add_seq) & 0xFFFF,
-            (timestamp + line.add_time) & 0xFFFFFFFF, line.tail, send_time, payload,
+            view, at, name, first_byte, second_byte, (seq + add_seq) & 0xFFFF,
+            (timestamp + add_time) & 0xFFFFFFFF, tail, send_time, payload,
         )  # fmt: skip
-        if secure(link.tx, datagram, length):
+        if secure(tx, datagram, length):
             counters.errors += 1
             filled, failed = index, 1
             break
     else:
-        filled = len(lines)
+        filled = len(rows)
     if LENGTHS[: 4 * filled] != after[: 4 * filled]:  # a cipher with another tag than the usual one
         for index, size in enumerate(LENGTHS[: 4 * filled].cast("i")):
             TOLD[index] = size
-    addresses = None if batch.IS_BATCHED else [line.link.address for line in lines]
+    addresses = None if batch.IS_BATCHED else [row.address for row in rows]
     counters.rtp_out += batch.send(sock, filled, addresses, counters)
     return filled + failed

@@ -178,8 +178,7 @@ class Out:
         if source.newest is not None and (last := self.last_timestamp) is not None:
             self._left = (last, source.newest_at)
             self.numbering.reach(source.newest)
-        if self in source.outs:
-            source.outs.remove(self)
+        source.unfeed(self)
         self.source = None
 
     def _send_again(self, packet: Packet, number: int, timestamp: int, source: Source) -> None:

@@ -82,6 +82,7 @@ class Mux:
         self.by_ufrag: dict[str, tuple[Reached, bytes]] = {}
         self.by_address: dict[Address, Reached] = {}
         self.loss = Loss(counters)
+        self.moves = 0  # how often a link has begun to send to another address
         self.arrived_at = 0.0  # of the datagram in hand, unix time: as the kernel noted it, where it does
         loop = asyncio.get_running_loop()
         for sock in self.sockets:

@@ -157,6 +157,8 @@ class Link:
         self._addresses.pop(address, None)
         self._addresses[address] = None
         if nominated or self.address is None:
+            if (address, sock) != (self.address, self.socket):
+                self.mux.moves += 1
             self.address, self.name, self.socket = address, socket_address(address), sock
         if len(self._addresses) > ADDRESSES_PER_LINK:
             oldest = next(a for a in self._addresses if a != self.address)
