@@ -113,7 +113,7 @@ class Out:
         self.source, self.wanted = source, None
         segment = self.numbering.cut(source, packet.seq, add_time)
         self.first, self.add_seq, self.add_time = packet.seq, segment.add_seq, segment.add_time
-        source.feed(self)
+        source.audience.add(self)
         self._at_cut = (source.received - 1, source.octets - len(packet.payload))
         if self.is_video:
             self.rtx_payload_type = VIDEO_TYPES[source.codec][1]
@@ -178,7 +178,7 @@ class Out:
         if source.newest is not None and (last := self.last_timestamp) is not None:
             self._left = (last, source.newest_at)
             self.numbering.reach(source.newest)
-        source.unfeed(self)
+        source.audience.remove(self)
         self.source = None
 
     def _send_again(self, packet: Packet, number: int, timestamp: int, source: Source) -> None:

@@ -19,7 +19,7 @@ from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate
 from signaling.media.ice import ADDRESSES_PER_LINK, Address, Mux, new_credentials
 from signaling.media.sdp_lines import Transport
 
-DEAD_SECONDS = 15.0  # without a check: the peer is gone
+DEAD_SECONDS = 13.5  # without a check: the peer is gone, and looked at once a second that is known within 15 s
 START_SECONDS = 30.0  # from the offer to a finished handshake
 KEPT_UFRAGS = 4  # older credentials stay valid after an ICE restart: checks and media go on there for a moment
 LARGEST_RTCP_BYTES = 1400

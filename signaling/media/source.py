@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from signaling.media import feedback
+from signaling.media.audience import Audience, Member
 from signaling.media.cache import Packet, PacketCache
 from signaling.media.counters import Counters
-from signaling.media.fanout import Line, Row, fan_out, row_of
+from signaling.media.fanout import fan_out
 from signaling.media.keyframes import BEGINS_KEYFRAME
 from signaling.media.sdp import Chosen
 from signaling.media.sdp_lines import AUDIO_TYPE, VIDEO_TYPES
@@ -25,10 +26,8 @@ NACK_TICK_SECONDS = 0.02
 SILENT_SECONDS = 5.0  # without a packet: not flowing any more
 
 
-class Fed(Line, Protocol):
-    """What a source feeds: one m-line of a subscriber, from the packet `first` on."""
-
-    first: int
+class Fed(Member, Protocol):
+    """What a source feeds: one m-line of a subscriber."""
 
     @property
     def ready(self) -> bool:
@@ -65,11 +64,9 @@ class Source:
         self.is_flowing = False
         self.is_ended = False
         self.ssrc: int | None = None
-        self.outs: list[Fed] = []  # fed now
+        self.audience: Audience[Fed] = Audience(counters)
+        self.outs = self.audience.members  # fed now
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
-        self._rows: list[Row] | None = None  # of `outs`, as they were at the mux's so manieth move
-        self._rows_at = 0
-        self.latest_cut = 0  # the newest packet at which any of `outs` began
         self.clock: feedback.SenderClock | None = None
         self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
         self.newest: int | None = None  # the newest extended number
@@ -156,39 +153,8 @@ class Source:
 
     def send(self, outs: Sequence[Fed], packet: Packet) -> None:
         """Forward one packet to these m-lines."""
-        if packet.seq < self.latest_cut:
-            late = [out for out in outs if packet.seq < out.first]
-            outs = [out for out in outs if packet.seq >= out.first]
-            self._counters.late_dropped += len(late)
         send_time = send_time_now() if self._begins_keyframe is not None else b""
-        fan_out(self._rows_of(outs), packet, self.out_type, send_time, self._counters)
-
-    def _rows_of(self, outs: Sequence[Fed]) -> list[Row]:
-        if not outs:
-            return []
-        loss, moves = outs[0].link.loss, outs[0].link.mux.moves
-        if loss.outgoing:
-            outs = [out for out in outs if not loss.takes(loss.outgoing)]
-        if outs is not self.outs:
-            return [row_of(out) for out in outs]
-        if self._rows is None or self._rows_at != moves:
-            self._rows, self._rows_at = [row_of(out) for out in outs], moves
-        return self._rows
-
-    def feed(self, out: Fed) -> None:
-        """From now on it is fed, beginning with its `first`; neighbors share a socket where possible, for the sake of
-        batches.
-        """
-        self._rows = None
-        self.outs.append(out)
-        self.outs.sort(key=lambda out: id(out.link.socket))
-        self.latest_cut = max(self.latest_cut, out.first)
-
-    def unfeed(self, out: Fed) -> None:
-        """It is fed no more."""
-        self._rows = None
-        if out in self.outs:
-            self.outs.remove(out)
+        fan_out(self.audience.rows(outs, packet.seq), packet, self.out_type, send_time, self._counters)
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this extended number, if it is still there."""
@@ -275,7 +241,7 @@ class Source:
     def _forget(self) -> None:
         """A new beginning: nothing older is asked for or sent again."""
         self.newest = self.keyframe = self._keyframe_timestamp = self.clock = None
-        self.latest_cut = 0
+        self.audience.begin_anew()
         self._cache.clear()
         self._gaps.clear()
         for timer in (self._nack_timer, self._keyframe_timer):
