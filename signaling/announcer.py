@@ -106,12 +106,14 @@ class Announcer:
     def _enrolled(self, fact: events.EnrollmentActivated) -> None:
         self._doorway.roster_changed(fact.course_id)
         for client in self._clients(fact.user_id):
+            client.course_changes += 1
             client.courses[fact.course_id] = Role.STUDENT
             self._live.enter(client.connection, course_room(fact.course_id, Role.STUDENT))
 
     def _enrollment_ended(self, fact: events.EnrollmentEnded) -> None:
         self._doorway.roster_changed(fact.course_id)
         for client in self._clients(fact.user_id):
+            client.course_changes += 1
             client.courses.pop(fact.course_id, None)
             self._live.leave(client.connection, course_room(fact.course_id, Role.STUDENT))
             for live_session_id, place in list(client.places.items()):

@@ -40,6 +40,7 @@ class Client:
     signaling: Bucket
     strikes: Strikes
     courses: dict[int, Role] = field(default_factory=dict)
+    course_changes: int = 0  # enrollments of this person that began or ended since it came
     places: dict[int, Place] = field(default_factory=dict)
     expiry: asyncio.TimerHandle | None = None
 

@@ -20,7 +20,7 @@ from server.http.problems import problem
 from server.ports import Clock
 from server.settings import Settings
 from server.wire import rfc3339
-from signaling.arrivals import Arrivals
+from signaling.arrivals import Arrival, Arrivals
 from signaling.client import Client, course_room, user_room
 from signaling.rooms.presence import Presence
 from signaling.transport import Connection, ConnectRefused, LiveServer
@@ -70,7 +70,7 @@ class Handshake:
             connection.state = client
             # In before the inbox is read: what is written after that reading reaches this tab by itself.
             self.live.enter(connection, user_room(actor.id))
-            arrival = await self._arrivals.of(actor.id, after)
+            arrival = await self._arrival(client, after)
             client.courses = arrival.courses
             for course_id, role in client.courses.items():
                 self.live.enter(connection, course_room(course_id, role))
@@ -83,6 +83,14 @@ class Handshake:
             self._admitting[actor.id] -= 1
             if not self._admitting[actor.id]:
                 del self._admitting[actor.id]
+
+    async def _arrival(self, client: Client, after: int | None) -> Arrival:
+        """Read again when an enrollment began or ended meanwhile: what was read may be older than that."""
+        while True:
+            heard = client.course_changes
+            arrival = await self._arrivals.of(client.actor.id, after)
+            if client.course_changes == heard:
+                return arrival
 
     async def actor_of(self, token: object) -> Actor:
         """Raises Unauthenticated, TokenExpired."""

@@ -6,6 +6,7 @@ Runs where several processes may write (PostgreSQL); one process alone hears of 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -130,6 +131,7 @@ class Healer:
     async def _compare(self, clients: Sequence[Client]) -> None:
         user_ids = {client.actor.id for client in clients}
         sign_in_ids = {client.actor.sign_in_id for client in clients}
+        before = [client.courses.copy() for client in clients]
         async with self._database.read() as read:
             people = select(User.id, User.role, User.disabled_at).where(User.id.in_(user_ids))
             standing = {user_id: (role, disabled_at) for user_id, role, disabled_at in await read.execute(people)}
@@ -139,20 +141,23 @@ class Healer:
             active = select(Enrollment.user_id, Enrollment.course_id).where(
                 Enrollment.user_id.in_(user_ids), Enrollment.status == "active"
             )
-            enrolled = {(user_id, course_id) for user_id, course_id in await read.execute(active)}
+            enrolled = defaultdict[int, set[int]](set)
+            for user_id, course_id in await read.execute(active):
+                enrolled[user_id].add(course_id)
         disabled = {user_id for user_id, (_, disabled_at) in standing.items() if disabled_at is not None}
         facts: list[object] = [events.SignInsEnded(user_id) for user_id in sorted(disabled)]
         others = {c.actor.id for c in clients if standing.get(c.actor.id, (c.actor.role.value,))[0] != c.actor.role}
         facts += [events.RoleChanged(user_id) for user_id in sorted(others - disabled)]
         changed: set[tuple[int, int, bool]] = set()
-        for client in clients:
+        for client, courses in zip(clients, before, strict=True):
             actor = client.actor
             if actor.sign_in_id in over:
                 facts.append(events.SignInsEnded(actor.id, frozenset({actor.sign_in_id})))
+            # What was heard during the reading may be newer than it: that is left to the next look.
             known = {course_id for course_id, role in client.courses.items() if role is Role.STUDENT}
-            now = {course_id for user_id, course_id in enrolled if user_id == actor.id}
-            changed |= {(course_id, actor.id, False) for course_id in known - now}
-            changed |= {(course_id, actor.id, True) for course_id in now - known - client.courses.keys()}
+            now = enrolled[actor.id]
+            changed |= {(course_id, actor.id, False) for course_id in (known & courses.keys()) - now}
+            changed |= {(course_id, actor.id, True) for course_id in now - courses.keys() - client.courses.keys()}
         for course_id, user_id, is_in in sorted(changed):
             facts.append(
                 events.EnrollmentActivated(course_id, user_id)

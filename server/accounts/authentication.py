@@ -73,7 +73,10 @@ class Authenticator:
                 self.forget(fact.user_id)
 
     async def _look_up(self, claims: AccessClaims) -> _Standing:
-        standing = await self._reading.ask(claims.sign_in_id)
+        heard = -1
+        while heard != self._forgotten:  # what was read before something was heard may be older than it
+            heard = self._forgotten
+            standing = await self._reading.ask(claims.sign_in_id)
         if standing is None or standing.user_id != claims.user_id:
             raise Unauthenticated("This sign-in has ended; sign in again.")
         return standing

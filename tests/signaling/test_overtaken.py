@@ -1,0 +1,98 @@
+"""What is read of a person while their standing changes is older than what was heard of it, and must not win."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import update
+
+from server.access import Role
+from server.accounts.authentication import Authenticator
+from server.accounts.tables import SignIn
+from server.app import GATEWAY
+from server.courses.tables import Enrollment
+from server.db.database import Database, Reading
+from server.db.gathering import Gathering
+from server.errors import Unauthenticated
+from server.events import EnrollmentActivated, EnrollmentEnded, SignInsEnded
+from signaling.client import course_room
+from signaling.healer import Healer
+from signaling.hurry import Hurry
+from tests.factories import World
+from tests.signaling.conftest import Connect
+
+
+def overtake(patch: pytest.MonkeyPatch, reading: Gathering[Any, Any], change: Callable[[], Awaitable[None]]) -> None:
+    """`change` happens, once, after the next reading and before its answer is heard."""
+    read, is_due = reading._answer, [True]
+
+    async def overtaken(asked: Any) -> Any:
+        found = await read(asked)
+        if is_due and is_due.pop():
+            await change()
+        return found
+
+    patch.setattr(reading, "_answer", overtaken)
+
+
+async def test_a_sign_in_that_ends_while_it_is_looked_up_opens_nothing(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authenticate, bo = Authenticator(database, world.tokens), world.people["bo"]
+
+    async def signed_out() -> None:
+        async with database.work("sign out") as work:
+            await work.execute(update(SignIn).where(SignIn.id == bo.sign_in_id).values(ended_at=work.now))
+        authenticate.publish([SignInsEnded(bo.id)])
+
+    overtake(monkeypatch, authenticate._reading, signed_out)
+    with pytest.raises(Unauthenticated):
+        await authenticate(world.token("bo"))
+
+
+async def test_a_course_that_is_lost_while_its_student_connects_is_lost(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = await world.course(students=["bo"])
+    gateway, bo = app[GATEWAY], world.id_of("bo")
+
+    async def revoked() -> None:
+        async with world.database.work("revoke") as work:
+            await work.execute(update(Enrollment).where(Enrollment.user_id == bo).values(status="revoked"))
+        gateway.announcer.publish([EnrollmentEnded(course.id, bo, is_revoked=True)])
+
+    overtake(monkeypatch, gateway._namespace._handshake._arrivals._reading, revoked)
+    await tab("bo")
+    (connection,) = gateway.live.connections()
+    assert connection.state.courses == {}
+    assert not gateway.live.members(course_room(course.id, Role.STUDENT))
+
+
+async def test_whoever_is_enrolled_while_people_are_compared_is_not_put_out(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison has read before the enrollment was committed, and compares after it was heard of."""
+    course = await world.course()
+    await tab("bo")
+    gateway, bo, read = app[GATEWAY], world.id_of("bo"), world.database.read
+    (client,) = [connection.state for connection in gateway.live.connections()]
+
+    @asynccontextmanager
+    async def overtaken() -> AsyncIterator[Reading]:
+        async with read() as reading:
+            yield reading
+        gateway.announcer.publish([EnrollmentActivated(course.id, bo)])
+
+    monkeypatch.setattr(world.database, "read", overtaken)
+    told = list[object]()
+    is_in_hurry = Hurry(lambda: True)
+    healer = Healer(
+        world.database, gateway._registry, is_in_hurry, rooms=list, clients=lambda: [client], announce=told.extend
+    )
+    await healer.look_at_people()
+    assert client.courses == {course.id: Role.STUDENT}
+    assert told == []
