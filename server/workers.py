@@ -43,7 +43,14 @@ class Worker:
         """Run it for ever: the next follows at once on one that was ready, after growing pauses on others."""
         pause = 0.0
         while True:
-            process = await self._spawn()
+            try:
+                process = await self._spawn()
+            except OSError as error:  # no process or no memory is free
+                log.error("web worker not started", number=self.number, reason=error.strerror)
+                self.has_failed.set()
+                pause = _longer(pause)
+                await asyncio.sleep(pause)
+                continue
             if await self._becomes_ready(process):
                 log.info("web worker ready", number=self.number, pid=process.pid)
                 self.is_ready.set()
@@ -52,7 +59,7 @@ class Worker:
                 log.error("web worker not ready", number=self.number, pid=process.pid)
                 self.has_failed.set()
                 await self.end()
-                pause = min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, pause * 2))
+                pause = _longer(pause)
             status = await process.wait()
             self.is_ready.clear()
             if not self._is_wanted_to_end:
@@ -155,6 +162,10 @@ async def _renew(workers: Sequence[Worker], renewal: asyncio.Event) -> None:
                 break
         else:
             log.info("web workers replaced")
+
+
+def _longer(pause: float) -> float:
+    return min(LONGEST_PAUSE_SECONDS, max(FIRST_PAUSE_SECONDS, pause * 2))
 
 
 async def _first(wanted: asyncio.Event, other: asyncio.Event) -> bool:

@@ -60,6 +60,7 @@ class Announcer:
         self._settings, self._live, self._doorway, self._media = settings, live, doorway, media
         self._errands = errands
         self._opening = asyncio.Semaphore(OPENING)
+        self._being_let_in = set[tuple[str, int]]()  # connections and the class that opens for them
         self._tells: dict[type, Callable[[Any], None]] = {
             events.NotificationsAdded: self._notifications,
             events.LiveSessionChanged: self._live_session,
@@ -176,11 +177,16 @@ class Announcer:
 
     def _room_opened(self, fact: RoomOpened) -> None:
         for member in self._live.members(waiting_room(fact.live_session_id)):
-            self._errands.spawn(self._open(member.state, fact.live_session_id))
+            if (key := (member.id, fact.live_session_id)) not in self._being_let_in:  # it is said again and again
+                self._being_let_in.add(key)
+                self._errands.spawn(self._open(member.state, fact.live_session_id))
 
     async def _open(self, client: Client, live_session_id: int) -> None:
-        async with self._opening:
-            await self._doorway.open(client, live_session_id)
+        try:
+            async with self._opening:
+                await self._doorway.open(client, live_session_id)
+        finally:
+            self._being_let_in.discard((client.connection.id, live_session_id))
 
     def _room_closed(self, fact: RoomClosed) -> None:
         for client in self._doorway.audience(fact.live_session_id):

@@ -163,6 +163,9 @@ class RedisBus:
                 if self.is_up:
                     log.warning("redis lost", reason=str(error)[:200])
                 self.is_up = False
+            except Exception:
+                log.exception("a bell was not taken")  # a fault of ours; whoever hears on must not end with it
+                self.is_up = False
             await asyncio.sleep(pause)
             pause = LONGEST_PAUSE_SECONDS if not self.is_up else FIRST_PAUSE_SECONDS
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from server.workers import Worker
 from tests.processes import is_alive
 from tests.program import Program
 from tests.services import Postgres, Redis
@@ -84,6 +85,20 @@ def test_one_that_cannot_start_ends_the_start(postgres: Postgres, redis_server: 
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "python -m server migrate" in refused.stderr
     postgres.drop(name)
+
+
+async def test_one_that_cannot_even_be_spawned_is_tried_again(tmp_path: Path) -> None:
+    program, is_run = tmp_path / "worker", tmp_path / "is_run"
+    worker = Worker(0, [str(program)], [], tmp_path / "0.http")
+    keeping = asyncio.create_task(worker.keep())
+    async with asyncio.timeout(10):
+        await worker.has_failed.wait()
+    program.write_text(f"#!/bin/sh\ntouch {is_run}\n")
+    program.chmod(0o700)
+    await _until(is_run.exists)
+    assert not keeping.done()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_two_workers_share_the_port_the_media_worker_and_one_banner(two_workers: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from server.events import EnrollmentActivated, EnrollmentEnded, SignInsEnded
 from signaling.client import course_room
 from signaling.healer import Healer
 from signaling.hurry import Hurry
+from signaling.rooms.effects import RoomOpened
 from tests.factories import World
 from tests.signaling.conftest import Connect
 
@@ -96,3 +98,25 @@ async def test_whoever_is_enrolled_while_people_are_compared_is_not_put_out(
     await healer.look_at_people()
     assert client.courses == {course.id: Role.STUDENT}
     assert told == []
+
+
+async def test_a_class_whose_opening_is_told_twice_opens_once(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison with the database tells it every two seconds, also to whoever is on the way in."""
+    room = (await world.live_session(students=["bo"], status="scheduled")).id
+    gateway, bo = app[GATEWAY], await tab("bo")
+    assert (await bo.wish("join", live_session_id=room))["waiting"]
+
+    async def told_again() -> None:
+        gateway.announcer.publish([RoomOpened(room)])
+        await asyncio.sleep(0)
+
+    overtake(monkeypatch, gateway._doorway._door._reading, told_again)
+    ana = await tab("ana")
+    assert (await ana.durable("session_start", live_session_id=room))["ok"]
+    await bo.hear("room_opened")
+    while gateway._errands._tasks:
+        await asyncio.gather(*gateway._errands._tasks)
+    assert (await bo.wish("join", live_session_id=room))["ok"]  # behind everything told so far
+    assert len(bo.all("room_opened")) == 1
