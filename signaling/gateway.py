@@ -82,6 +82,7 @@ class Gateway:
         )
         self._seats = Seats(database, self.live, self.timeline, self._writer)
         self.presence.retake, self.presence.sweep = self._seats.retake, self._seats.sweep
+        self.presence.abandon = self._abandon
         handshake = Handshake(settings, database, authenticate, self.presence, readiness, clock)
         handshake.live = self.live
         self._asides = Asides(database, self.live, self._registry, lambda facts: self.bus.tell(facts))
@@ -188,6 +189,12 @@ class Gateway:
     async def _heard_closing(self, fact: RoomClosed) -> None:
         await self._registry.catch_up(fact.live_session_id)
         self._hear([fact])
+
+    async def _abandon(self, vanished: Sequence[tuple[int, int]]) -> None:
+        """(live session, person) who went with their process and did not come back: what they sent is over."""
+        for live_session_id, user_id in vanished:
+            if not self.presence.is_inside(live_session_id, user_id):
+                await self.media.abandon(live_session_id, user_id)
 
     async def _end_old_tracks(self) -> None:
         """Embedded, the media worker began with us: what the last one forwarded is over."""

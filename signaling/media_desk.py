@@ -254,6 +254,12 @@ class MediaDesk:
         for live_session_id in live_session_ids:
             await self._stopped(live_session_id, LoseTracks())
 
+    async def abandon(self, live_session_id: int, user_id: int) -> None:
+        """Another process sent this person's media and died; the worker has ended it, and the timeline says so now."""
+        entry = await self._registry.entry(live_session_id)
+        if any(sender == user_id for sender, _ in entry.room.tracks):
+            await self._stopped(live_session_id, UnpublishTracks(user_id))
+
     async def _stopped(self, live_session_id: int, command: object) -> None:
         for attempt in range(5):
             try:

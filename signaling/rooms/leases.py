@@ -29,18 +29,24 @@ async def take_lease(database: Database) -> int:
         return row.id
 
 
-async def end_leases(work: Work, *, everyone: bool) -> None:
-    """Connections of ended processes go; their people's seats are held from the last renewal on."""
+async def end_leases(work: Work, *, everyone: bool) -> list[tuple[int, int]]:
+    """Connections of ended processes go; their people's seats are held from the last renewal on.
+
+    Returns (live session, person) of whoever has no connection left.
+    """
+    vanished: list[tuple[int, int]] = []
     gone = select(ProcessLease.id, ProcessLease.renewed_at).where(ProcessLease.ended_at.is_(None))
     if not everyone:
         gone = gone.where(ProcessLease.renewed_at < work.now - LEASE_LASTS)
     # Whoever is ending one already, or renewing it this moment, is left to it.
     for lease_id, renewed_at in (await work.execute(gone.with_for_update(skip_locked=True))).all():
-        await end_lease(work, lease_id, renewed_at)
+        vanished += await end_lease(work, lease_id, renewed_at)
+    return vanished
 
 
-async def end_lease(work: Work, lease_id: int, lived_until: datetime) -> None:
-    """This process is over since `lived_until`."""
+async def end_lease(work: Work, lease_id: int, lived_until: datetime) -> list[tuple[int, int]]:
+    """This process is over since `lived_until`; returns (live session, person) of whoever has no connection left."""
+    vanished: list[tuple[int, int]] = []
     held = (await work.execute(select(RoomConnection).where(RoomConnection.lease_id == lease_id))).scalars().all()
     await work.execute(delete(RoomConnection).where(RoomConnection.lease_id == lease_id))
     await work.execute(delete(PresenceCount).where(PresenceCount.lease_id == lease_id))
@@ -48,6 +54,7 @@ async def end_lease(work: Work, lease_id: int, lived_until: datetime) -> None:
         elsewhere = select(RoomConnection.user_id).filter_by(live_session_id=live_session_id, user_id=user_id)
         if await work.scalar(elsewhere.limit(1)) is not None:
             continue
+        vanished.append((live_session_id, user_id))
         later_of = func.max if work.is_sqlite else func.greatest
         seen: Any = later_of(lived_until, Participation.joined_at)
         await work.execute(
@@ -61,3 +68,4 @@ async def end_lease(work: Work, lease_id: int, lived_until: datetime) -> None:
             .values(last_seen_at=seen)
         )
     await work.execute(update(ProcessLease).where(ProcessLease.id == lease_id).values(ended_at=lived_until))
+    return vanished

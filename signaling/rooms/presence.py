@@ -48,6 +48,10 @@ async def _nothing() -> None:
     """Nobody is connected yet."""
 
 
+async def _nobody(vanished: Sequence[tuple[int, int]]) -> None:
+    """Nobody has tracks yet."""
+
+
 class Presence:
     """Implements server.ports.Presence for all web processes, and tells the rosters here what changed."""
 
@@ -60,9 +64,11 @@ class Presence:
         self._untold: dict[Key, frozenset[int]] = {}  # changed here since the last fact, with the person's courses
         self._news = RosterNews(live, self._count, self._tell_others)
         self._renewal: asyncio.Task[None] | None = None
-        # Set by the gateway: take the seats of everyone connected; give up those of nobody who is; the bus.
+        # Set by the gateway: take the seats of everyone connected; give up those of nobody who is; end the tracks of
+        # whoever vanished with another process, as (live session, person); the bus.
         self.retake: Callable[[], Awaitable[None]] = _nothing
         self.sweep: Callable[[], Awaitable[None]] = _nothing
+        self.abandon: Callable[[Sequence[tuple[int, int]]], Awaitable[None]] = _nobody
         self.tell: Callable[[Sequence[object]], None] = lambda facts: None
         self.changed: Callable[[int], None] = lambda user_id: None  # called at once, for whoever keeps it shown
         self.is_in_hurry: Callable[[], bool] = lambda: False
@@ -111,15 +117,17 @@ class Presence:
         async with self._database.work("renew lease") as work:
             row = await work.get(ProcessLease, self.lease_id, for_update=True)
             was_ended = row is not None and row.ended_at is not None
+            vanished: list[tuple[int, int]] = []
             mine = ProcessLease.id == self.lease_id
             await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now, ended_at=None))
             if self._is_shared:
                 if was_ended:
                     self._written.touch_all()
                 await self._written.write(work, self.lease_id)
-                await end_leases(work, everyone=False)
+                vanished = await end_leases(work, everyone=False)
         if self._is_shared:
             await self._read_others()
+            await self.abandon(vanished)
         if was_ended:
             log.warning("lease was late", lease_id=self.lease_id)
             await self.retake()
