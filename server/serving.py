@@ -30,6 +30,7 @@ from signaling.transport.adoption import Door
 
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
 DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
+IDLE_SECONDS = 75.0  # for the next request, or the rest of its head; longer than proxies keep a connection
 ALONE_BACKLOG = 32  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ async def serve(plan: Plan) -> None:
         )
         if not plan.with_media:
             app[READINESS].media_needed = False
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False)
+        runner = runner_of(app)
         opened.push_async_callback(runner.cleanup)
         await runner.setup()
         if media_starts is not None:
@@ -128,6 +129,17 @@ def _leave_at_last() -> threading.Timer:
     timer.daemon = True
     timer.start()
     return timer
+
+
+def runner_of(app: web.Application, *, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
+    """What serves `app`; a connection without a whole request for `idle_seconds` is closed."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        handle_signals=False,
+        keepalive_timeout=idle_seconds,
+    )
 
 
 async def _settled(task: asyncio.Task[None]) -> None:

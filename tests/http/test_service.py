@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server.app import build
 from server.http import bodies
 from server.http.keys import READINESS
+from server.serving import runner_of
 from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
@@ -35,6 +36,22 @@ async def test_probes_answer_without_a_token(api: People, app: web.Application, 
     refused = await api("ana").post("/courses", {"title": "Too late"})
     assert (refused.status, refused.code) == (503, "draining")
     assert (await api(None).get("/version")).json["name"] == "lectern"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: "])
+async def test_a_request_that_never_comes_is_not_waited_for(sent: bytes) -> None:
+    runner = runner_of(web.Application(), idle_seconds=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(sent)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_body_that_stops_coming_is_given_up(
