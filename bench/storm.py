@@ -1,8 +1,9 @@
 """Ten thousand tabs vanish in one moment and come back by themselves; what the server suffered, measured inside it.
 
-A real server process on SQLite, the tabs in this process: raw sockets that behave like the official client. The storm
-comes twice. The longest stall of the server's loop, its collector's pauses and its memory are the server's own figures
-(/metrics, /proc). `--clients 1000` makes it smaller.
+A real server process on SQLite, the tabs in this process: raw sockets that behave like the official client. Each is
+signed in, one of eight of its person, and in no live session: this is about connections. The storm comes three times,
+and what is measured begins with the first one. Stalls of the server's loop, its collector's pauses and its memory are
+the server's own figures (/metrics, /proc). `--clients 1000` makes it smaller.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +27,21 @@ from server.settings import Settings
 from tests.factories import World
 from tests.program import Program
 
-CLIENTS, TABS_EACH, CLASS_SIZE, STORMS = 10_000, 8, 50, 2
+CLIENTS, TABS_EACH, CLASS_SIZE, STORMS = 10_000, 8, 50, 3
 MOST_STALL_SECONDS = 0.05
 GONE_SECONDS = 60  # for the server to have noticed that everybody left
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What a storm did. Times in seconds, memory in MiB, the longest ones since the server's start."""
+    """What the storms did. Times in seconds, memory in MiB; `busy` is the most of a stall that the loop computed."""
 
     back_in: list[float]
     stall: float
-    gc_pause: float
+    busy: float
+    late: int  # ticks later than MOST_STALL_SECONDS
     late_p999: float
+    gc_pause: float
     rss_before: float
     rss_after: list[float]
     failures: int
@@ -53,7 +57,7 @@ async def storm(clients: int, *, storms: int = STORMS) -> Weather:
         try:
             crowd = Crowd(program.port, await tokens(program, clients))
             await crowd.come()
-            before = rss_mib(program.pid)
+            before, calm = rss_mib(program.pid), await metrics(program)
             back_in, after = list[float](), list[float]()
             for _ in range(storms):
                 crowd.vanish()
@@ -66,9 +70,11 @@ async def storm(clients: int, *, storms: int = STORMS) -> Weather:
             await program.stop()
     return Weather(
         back_in,
-        shown["lectern_loop_delay_longest_seconds"],
-        shown["lectern_gc_pause_longest_seconds"],
-        percentile(shown, "lectern_loop_delay_seconds", 0.999),
+        longest(shown, calm, "lectern_loop_delay"),
+        shown["lectern_loop_busy_longest_seconds"],
+        more_than(shown, calm, "lectern_loop_delay", MOST_STALL_SECONDS),
+        percentile(shown, calm, "lectern_loop_delay", 0.999),
+        longest(shown, calm, "lectern_gc_pause"),
         before,
         after,
         crowd.failures,
@@ -106,11 +112,30 @@ async def metrics(program: Program) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
 
-def percentile(shown: dict[str, float], name: str, part: float) -> float:
-    """The upper bound of the histogram's bucket that holds this part."""
-    total = shown[f"{name}_count"]
-    bounds = ((re.search(r'le="(.*)"', key), value) for key, value in shown.items() if key.startswith(f"{name}_bucket"))
-    return min(float(found[1]) for found, value in bounds if found and value >= part * total)
+def buckets(shown: Mapping[str, float], calm: Mapping[str, float], name: str) -> list[tuple[float, float]]:
+    """A histogram's bounds and what was counted up to each since `calm`, in ascending order."""
+    bounds = ((re.fullmatch(rf'{name}_seconds_bucket{{.*le="(.*)".*}}', key), key) for key in shown)
+    return sorted((float(found[1]), shown[key] - calm.get(key, 0)) for found, key in bounds if found)
+
+
+def percentile(shown: Mapping[str, float], calm: Mapping[str, float], name: str, part: float) -> float:
+    """The upper bound of the histogram's bucket that holds this part of what was counted since `calm`."""
+    counted = buckets(shown, calm, name)
+    return min(bound for bound, value in counted if value >= part * counted[-1][1])
+
+
+def more_than(shown: Mapping[str, float], calm: Mapping[str, float], name: str, bound: float) -> int:
+    """How many were above one of the histogram's bounds since `calm`."""
+    counted = buckets(shown, calm, name)
+    return int(counted[-1][1] - dict(counted)[bound])
+
+
+def longest(shown: Mapping[str, float], calm: Mapping[str, float], name: str) -> float:
+    """The longest since `calm`: known exactly if it is the longest at all, otherwise its bucket's upper bound."""
+    at_all = f"{name}_longest_seconds"
+    if shown[at_all] > calm[at_all]:
+        return shown[at_all]
+    return min(percentile(shown, calm, name, 1.0), shown[at_all])
 
 
 def rss_mib(pid: int) -> float:
@@ -136,9 +161,10 @@ async def main() -> int:
     for reason in sorted(weather.reasons)[:5]:
         print(f"    {reason[:200]}")
     print(
-        f"  longest stall of the server's loop {weather.stall * 1e3:.0f} ms (at most {MOST_STALL_SECONDS * 1e3:.0f}); "
+        f"  longest stall of the server's loop {weather.stall * 1e3:.0f} ms (at most {MOST_STALL_SECONDS * 1e3:.0f}),"
     )
-    print(f"  99.9 % of ticks late by at most {weather.late_p999 * 1e3:.0f} ms")
+    print(f"  of any since the start the loop itself computed at most {weather.busy * 1e3:.0f} ms")
+    print(f"  99.9 % of ticks late by at most {weather.late_p999 * 1e3:.0f} ms, {weather.late} by more than allowed")
     print(f"  longest collector pause {weather.gc_pause * 1e3:.0f} ms")
     print(f"  memory {weather.rss_before:.0f} MiB, after the storms {[round(mib) for mib in weather.rss_after]} MiB")
     return int(weather.stall > MOST_STALL_SECONDS or weather.failures > 0)

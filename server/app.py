@@ -189,8 +189,7 @@ def _content(told: FanOut, *, runs_jobs: bool) -> Any:
 
 async def _watch_loop(app: web.Application) -> AsyncIterator[None]:
     """Measure how late the event loop is: the one number that says whether this process keeps up."""
-    metrics = app[middleware.METRICS]
-    pulse = Pulse(metrics.loop_delay, metrics.longest_loop_delay, metrics.gc_pause, metrics.longest_gc_pause)
+    pulse = Pulse(app[middleware.METRICS])
     pulse.start()
     yield
     pulse.close()

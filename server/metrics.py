@@ -32,12 +32,16 @@ class Metrics:
         self.loop_delay = Histogram(
             "lectern_loop_delay_seconds",
             "How late the event loop runs a due timer",
-            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            buckets=(0.001, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5),
             registry=registry,
         )
-
         self.longest_loop_delay = Gauge(
             "lectern_loop_delay_longest_seconds", "The longest such delay since the start", registry=registry
+        )
+        self.longest_loop_busy = Gauge(
+            "lectern_loop_busy_longest_seconds",
+            "The most of such a delay that the loop itself computed; the rest the machine was elsewhere",
+            registry=registry,
         )
         self.gc_pause = Histogram(
             "lectern_gc_pause_seconds",

@@ -12,16 +12,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from server import pace
+from server import pace, turns
 from server.metrics import Metrics
 
 
 def test_ready_sockets_come_in_bounded_portions_and_none_is_passed_over() -> None:
-    selector = pace.ShortTurns()
+    selector = turns.ShortTurns()
     with ExitStack() as opened:
         opened.callback(selector.close)
         ready = set[int]()
-        for _ in range(pace.MOST_EVENTS + 40):
+        for _ in range(turns.MOST_EVENTS + 40):
             ours, theirs = (opened.enter_context(end) for end in socket.socketpair())
             selector.register(ours, selectors.EVENT_READ, "data")
             theirs.send(b"x")
@@ -29,16 +29,16 @@ def test_ready_sockets_come_in_bounded_portions_and_none_is_passed_over() -> Non
         seen = set[int]()
         for _ in range(20):
             found = selector.select(0)
-            assert len(found) <= pace.MOST_EVENTS
+            assert len(found) <= turns.MOST_EVENTS
             assert all(events == selectors.EVENT_READ and key.data == "data" for key, events in found)
             seen |= {key.fd for key, _ in found}
         assert seen == ready
-        time.sleep(2 * pace.TURN_SECONDS)  # what a long turn is
-        assert len(selector.select(0)) <= pace.MOST_EVENTS // 2
+        time.sleep(2 * turns.TURN_SECONDS)  # what a long turn is
+        assert len(selector.select(0)) <= turns.MOST_EVENTS // 2
 
 
 def test_the_selector_keeps_the_contract_of_its_base() -> None:
-    selector = pace.ShortTurns()
+    selector = turns.ShortTurns()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         key = selector.register(ours, selectors.EVENT_WRITE, 1)
@@ -90,8 +90,8 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
         gc.unfreeze()
         assert circles() == 0
         assert collector.is_full_due(0)
-        assert not collector.is_full_due(pace.FULL_OBJECTS)
-        assert collector.is_full_due(100 * pace.FULL_OBJECTS)
+        assert not collector.is_full_due(pace.FULL_BLOCKS)
+        assert collector.is_full_due(100 * pace.FULL_BLOCKS)
     finally:
         collector.close()
     assert gc.get_threshold() == before
@@ -101,7 +101,7 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
 
 async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
     metrics = Metrics()
-    pulse = pace.Pulse(metrics.loop_delay, metrics.longest_loop_delay, metrics.gc_pause, metrics.longest_gc_pause)
+    pulse = pace.Pulse(metrics)
     pulse.start()
     try:
         gc.collect()
@@ -112,6 +112,7 @@ async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
         pulse.close()
     shown = {s.name: s.value for family in metrics.registry.collect() for s in family.samples}
     assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - pace.TICK_SECONDS
+    assert shown["lectern_loop_busy_longest_seconds"] < shown["lectern_loop_delay_longest_seconds"]  # it slept
     assert shown["lectern_gc_pause_longest_seconds"] > 0
     assert shown["lectern_gc_pause_seconds_count"] >= 1
     pulse.close()

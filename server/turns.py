@@ -1,0 +1,101 @@
+"""A selector that hands the loop ready sockets in small portions, so that thousands of them are not one long turn."""
+
+from __future__ import annotations
+
+import select
+import selectors
+import time
+from collections.abc import Mapping
+from typing import Any
+
+TURN_SECONDS = 0.01  # what one turn of the loop should take; after a longer one fewer sockets are served in the next
+FEWEST_EVENTS, MOST_EVENTS = 8, 256  # sockets served in one turn
+
+
+class ShortTurns(selectors.BaseSelector):
+    """Epoll that gives the loop as many ready sockets as it worked off in about `TURN_SECONDS` before.
+
+    The rest stay ready, and the kernel hands them out in turn, so none is passed over.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._keys: dict[int, selectors.SelectorKey] = {}
+        self._most = MOST_EVENTS
+        self._handed = 0
+        self._left = 0.0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        fd = _fd_of(fileobj)
+        if fd in self._keys:
+            raise KeyError(f"{fileobj!r} is registered already")
+        key = selectors.SelectorKey(fileobj, fd, events, data)
+        self._epoll.register(fd, _mask(events))
+        self._keys[fd] = key
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        key = self._keys.pop(self.get_key(fileobj).fd)
+        try:
+            self._epoll.unregister(key.fd)
+        except OSError:  # closed already
+            pass
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = self.get_key(fileobj)
+        if events != key.events:
+            self._epoll.modify(key.fd, _mask(events))
+        changed = self._keys[key.fd] = key._replace(events=events, data=data)
+        return changed
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Ready sockets, at most as many as a short turn works off; `timeout` in seconds."""
+        if self._handed:
+            self._adapt(time.perf_counter() - self._left)
+        # Rounded up to the clock's step, or a timer would be waited for in a busy loop.
+        wait = -1 if timeout is None else max(0.0, -(-timeout // 1e-3) * 1e-3)
+        try:
+            ready = self._epoll.poll(wait, self._most)
+        except InterruptedError:
+            ready = []
+        self._handed, self._left = len(ready), time.perf_counter()
+        found = []
+        for fd, happened in ready:
+            key = self._keys.get(fd)
+            if key is not None:
+                events = (happened & ~select.EPOLLIN and selectors.EVENT_WRITE) | (
+                    happened & ~select.EPOLLOUT and selectors.EVENT_READ
+                )
+                found.append((key, events & key.events))
+        return found
+
+    def _adapt(self, took: float) -> None:
+        if took > TURN_SECONDS:
+            self._most = max(FEWEST_EVENTS, self._most // 2)
+        elif took < TURN_SECONDS / 2 and self._most < MOST_EVENTS and self._handed == self._most:
+            self._most = min(MOST_EVENTS, self._most * 2)
+
+    def close(self) -> None:
+        self._epoll.close()
+        self._keys.clear()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._keys
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        try:
+            return self._keys[_fd_of(fileobj)]
+        except KeyError:
+            raise KeyError(f"{fileobj!r} is not registered") from None
+
+
+def _fd_of(fileobj: Any) -> int:
+    fd: int = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+    if fd < 0:
+        raise ValueError(f"{fileobj!r} is closed")
+    return fd
+
+
+def _mask(events: int) -> int:
+    return (events & selectors.EVENT_READ and select.EPOLLIN) | (events & selectors.EVENT_WRITE and select.EPOLLOUT)
