@@ -24,6 +24,7 @@ from signaling.rooms.commands import Enter, Vacate
 from signaling.rooms.timeline import Answer, Judged, Timeline
 
 GROUP = 64  # commands in one transaction; the rest wait for the next
+HOLD_SECONDS = 0.15  # after it a transaction takes no more: other processes wait for its rows, LOCK_MS at most
 IN_RUNS = (Enter, Vacate)  # what many people do at the same moment; neighbors in one group share their statements
 WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
 log = structlog.get_logger(__name__)
@@ -43,8 +44,8 @@ class Wanted:
 class Writer:
     """Group commit. act() is what handlers call; close() lets what is in line finish."""
 
-    def __init__(self, timeline: Timeline, metrics: Metrics) -> None:
-        self._timeline, self._metrics = timeline, metrics
+    def __init__(self, timeline: Timeline, metrics: Metrics, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._timeline, self._metrics, self._clock = timeline, metrics, clock
         self._lanes: dict[int, deque[Wanted]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -82,41 +83,48 @@ class Writer:
         try:
             while lane:
                 group = [lane.popleft() for _ in range(min(GROUP, len(lane)))]
-                await self._commit(group)
+                lane.extendleft(reversed(await self._commit(group)))
         finally:
             del self._tasks[lane_id]
             del self._lanes[lane_id]
 
-    async def _commit(self, group: list[Wanted]) -> None:
+    async def _commit(self, group: list[Wanted]) -> list[Wanted]:
+        """Carry out as many as fit in one transaction's time, at least one; those that did not fit."""
         outcomes: dict[asyncio.Future[Answer], Judged] = {}
-        started = time.perf_counter()
+        started = self._clock()
+        held_since = 0.0
         try:
             async with self._timeline.database.work("timeline") as work:
                 work.after_rollback(lambda: self._timeline.doubt(work))
                 for batch in _batches(group):
                     answers = (wanted.answer for wanted in batch)
                     outcomes.update(zip(answers, await self._judged(work, batch), strict=True))
+                    now = self._clock()
+                    held_since = held_since or now  # not before: the first one waited for its row
+                    if now - held_since > HOLD_SECONDS:
+                        break
         except LecternError as error:
             self._fail(group, error)
-            return
+            return []
         except Exception as error:
             if len(group) > 1:
                 # One command broke the transaction for all: each gets its own, so that only the guilty one fails.
                 log.exception("group commit failed", commands=len(group))
                 for wanted in group:
                     await self._commit([wanted])
-                return
+                return []
             log.exception("room command failed", command=type(group[0].command).__name__)
             self._fail(group, error)
-            return
+            return []
         self._timeline.adopt(work)
-        self._metrics.commits.observe(time.perf_counter() - started)
+        self._metrics.commits.observe(self._clock() - started)
         for answer, outcome in outcomes.items():
             _settle(answer, outcome)
         # Answers first: their handlers run, and acknowledge, before the events of this commit are told; both happen
         # before the next group begins.
         asyncio.get_running_loop().call_soon(self._timeline.tell, work)
         await asyncio.sleep(0)
+        return [wanted for wanted in group if wanted.answer not in outcomes]
 
     @staticmethod
     def _fail(group: list[Wanted], error: Exception) -> None:

@@ -1,0 +1,56 @@
+"""The rooms' writers: many commands in one transaction, but none that holds a room's row for long."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from itertools import count
+
+from sqlalchemy import select
+
+from server.db.database import Database
+from server.live_sessions.tables import LiveSessionEvent
+from server.metrics import Metrics
+from signaling.rooms.commands import PostChat
+from signaling.rooms.registry import Registry
+from signaling.rooms.timeline import Answer, Timeline
+from signaling.rooms.writer import HOLD_SECONDS, Writer
+from tests.factories import World
+
+LINES = 12
+
+
+async def test_a_transaction_that_has_held_its_row_for_long_leaves_the_rest_to_the_next(
+    database: Database, world: World
+) -> None:
+    """On a slow database each command takes half of what a transaction may: three a transaction, all in order."""
+    assert [len(group) for group in await _transactions(database, world, HOLD_SECONDS / 2 + 0.001)] == [3, 3, 3, 3]
+
+
+async def test_a_quick_transaction_takes_all_that_wait(database: Database, world: World) -> None:
+    assert [len(group) for group in await _transactions(database, world, 0.0)] == [LINES]
+
+
+async def _transactions(database: Database, world: World, each: float) -> list[list[int]]:
+    """Lines posted at once, by a clock that goes on by `each` whenever it is read; positions by transaction."""
+    row = await world.live_session(students=["bo"])
+    told: list[list[int]] = []
+    registry = Registry(database, lambda room, epoch, events, *_: told.append([e.seq for e in events]), lambda _: True)
+    await registry.entry(row.id)
+    ticks = count(1)
+    writer = Writer(Timeline(database, registry), Metrics(), clock=lambda: next(ticks) * each)
+    bo = world.id_of("bo")
+
+    async def post(number: int) -> Answer:
+        line = PostChat(bo, f"line {number}")
+        return await writer.act(row.id, line, actor_id=bo, client_id=str(uuid.uuid4()))
+
+    answers = await asyncio.gather(*(post(number) for number in range(LINES)))
+    await writer.close()
+    await registry.close()
+    positions = [answer.seq for answer in answers]
+    assert positions == sorted(positions) == [seq for group in told for seq in group]
+    async with database.read() as read:
+        written = select(LiveSessionEvent.seq).where(LiveSessionEvent.type == "chat_posted")
+        assert list(await read.scalars(written.order_by(LiveSessionEvent.seq))) == positions
+    return told
