@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, literal, select, union_all
 
 from server.access import Role
 from server.courses.tables import Course, Enrollment
+from server.db.base import Base
 from server.db.database import Database
 from server.db.gathering import Gathering
 from server.notifications import service as notifications
@@ -23,11 +24,22 @@ class Arrival:
     missed: list[dict[str, Any]]
 
 
+_PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
+_enrollments, _courses = (Base.metadata.tables[table.__tablename__].c for table in (Enrollment, Course))
+# Made once and without entities: a crowd asks the same again and again.
+_BELONGING = union_all(
+    select(_enrollments.user_id, _enrollments.course_id, literal(Role.STUDENT.value)).where(
+        _enrollments.user_id.in_(_PEOPLE), _enrollments.status == "active"
+    ),
+    select(_courses.instructor_id, _courses.id, literal(Role.INSTRUCTOR.value)).where(
+        _courses.instructor_id.in_(_PEOPLE)
+    ),
+)
 Asked = tuple[int, int | None]  # a person, and the id of the last notification they have
 
 
 class Arrivals:
-    """Three queries for all who arrive while the ones before are under way."""
+    """Two queries for all who arrive while the ones before are under way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,13 +54,8 @@ class Arrivals:
         people = {user_id for user_id, _ in asked}
         courses: dict[int, dict[int, Role]] = {user_id: {} for user_id in people}
         async with self._database.read() as read:
-            studied = select(Enrollment.user_id, Enrollment.course_id).where(
-                Enrollment.user_id.in_(people), Enrollment.status == "active"
-            )
-            for user_id, course_id in await read.execute(studied):
-                courses[user_id][course_id] = Role.STUDENT
-            taught = select(Course.instructor_id, Course.id).where(Course.instructor_id.in_(people))
-            for user_id, course_id in await read.execute(taught):
-                courses[user_id][course_id] = Role.INSTRUCTOR
+            for user_id, course_id, role in await read.execute(_BELONGING, {"people": list(people)}):
+                if courses[user_id].get(course_id) is not Role.INSTRUCTOR:
+                    courses[user_id][course_id] = Role(role)
             missed = await notifications.missed(read, asked)
         return {key: Arrival(courses[key[0]], missed[key]) for key in asked}

@@ -10,16 +10,27 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from server.access import AccountRole, Actor
 from server.accounts.tables import SignIn, User
 from server.accounts.tokens import AccessClaims, Tokens
 from server.db import Database
+from server.db.base import Base
 from server.db.gathering import Gathering
 from server.errors import Unauthenticated
 from server.events import RoleChanged, SignInsEnded
 
+_sign_ins, _users = (Base.metadata.tables[table.__tablename__] for table in (SignIn, User))
+_STANDING = (  # made once and without entities: a crowd asks the same again and again
+    select(_sign_ins.c.id, _users.c.id, _users.c.name, _users.c.role, _users.c.avatar_url)
+    .join(_users, _sign_ins.c.user_id == _users.c.id)
+    .where(
+        _sign_ins.c.id.in_(bindparam("sign_ins", expanding=True)),
+        _sign_ins.c.ended_at.is_(None),
+        _users.c.disabled_at.is_(None),
+    )
+)
 STALE_SECONDS = 1.0
 REMEMBERED = 4096  # sign-ins; when full, all are forgotten and asked for again
 
@@ -83,15 +94,12 @@ class Authenticator:
 
     async def _read(self, sign_in_ids: Sequence[int]) -> dict[int, _Standing | None]:
         asked_at, forgotten = self._clock(), self._forgotten
-        query = (
-            select(SignIn.id, User.id, User.name, User.role, User.avatar_url)
-            .join(User, SignIn.user_id == User.id)
-            .where(SignIn.id.in_(sign_in_ids), SignIn.ended_at.is_(None), User.disabled_at.is_(None))
-        )
         async with self._database.read() as read:
             standing = {
                 sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
-                for sign_in_id, user_id, name, role, avatar_url in await read.execute(query)
+                for sign_in_id, user_id, name, role, avatar_url in await read.execute(
+                    _STANDING, {"sign_ins": list(sign_in_ids)}
+                )
             }
         # What was read before a forget() may be older than it, and is not kept.
         if forgotten == self._forgotten:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 
 from server.access import Role
 from server.courses.tables import Enrollment
+from server.db.base import Base
 from server.db.database import Database
 from server.db.gathering import Gathering
 from server.errors import Missing
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
 
+_PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
+_ROOMS: BindParameter[int] = bindparam("rooms", expanding=True)
+_COURSES: BindParameter[int] = bindparam("courses", expanding=True)
+_enrollments, _guests = (Base.metadata.tables[table.__tablename__].c for table in (Enrollment, LiveSessionGuest))
+# Made once, the last two without entities: a crowd asks the same again and again.
+_SESSIONS = select(LiveSession).where(LiveSession.id.in_(_ROOMS))
+_STUDENTS = select(_enrollments.user_id, _enrollments.course_id).where(
+    _enrollments.course_id.in_(_COURSES), _enrollments.user_id.in_(_PEOPLE), _enrollments.status == "active"
+)
+_GUESTS = select(_guests.user_id, _guests.live_session_id).where(
+    _guests.live_session_id.in_(_ROOMS), _guests.user_id.in_(_PEOPLE)
+)
 Asked = tuple[int, int]  # a person and a live session
 Found = tuple[LiveSession, Role | None]
 
@@ -35,22 +48,18 @@ class Door:
         return found
 
     async def _read(self, asked: Sequence[Asked]) -> dict[Asked, Found | None]:
-        people = {user_id for user_id, _ in asked}
+        people = list({user_id for user_id, _ in asked})
         async with self._database.read() as read:
-            query = select(LiveSession).where(LiveSession.id.in_({room for _, room in asked}))
-            rows = {row.id: row for row in await read.scalars(query)}
+            found_rows = await read.execute(_SESSIONS, {"rooms": list({room for _, room in asked})})
+            rows = {row.id: row for row in found_rows.scalars()}
             courses = {row.course_id for row in rows.values() if row.course_id is not None}
             enrolled, invited = set[tuple[int, int]](), set[tuple[int, int]]()
             if courses:
-                students = select(Enrollment.user_id, Enrollment.course_id).where(
-                    Enrollment.course_id.in_(courses), Enrollment.user_id.in_(people), Enrollment.status == "active"
-                )
-                enrolled = {(user_id, course_id) for user_id, course_id in await read.execute(students)}
-            if open_ones := {row.id for row in rows.values() if row.course_id is None}:
-                guests = select(LiveSessionGuest.user_id, LiveSessionGuest.live_session_id).where(
-                    LiveSessionGuest.live_session_id.in_(open_ones), LiveSessionGuest.user_id.in_(people)
-                )
-                invited = {(user_id, room) for user_id, room in await read.execute(guests)}
+                of_courses = {"courses": list(courses), "people": people}
+                enrolled = {(user_id, course) for user_id, course in await read.execute(_STUDENTS, of_courses)}
+            if open_ones := [row.id for row in rows.values() if row.course_id is None]:
+                of_rooms = {"rooms": open_ones, "people": people}
+                invited = {(user_id, room) for user_id, room in await read.execute(_GUESTS, of_rooms)}
         found: dict[Asked, Found | None] = dict.fromkeys(asked)
         for user_id, room in asked:
             if (row := rows.get(room)) is not None:
