@@ -167,7 +167,7 @@ def _gateway(media_address: str | None, secret: str | None) -> Any:
         if media_address is not None:
             await app[GATEWAY].use_media(media_address, secret)
         yield
-        await app[GATEWAY].close()
+        await app[GATEWAY].end()
 
     return opened
 

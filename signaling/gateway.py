@@ -145,6 +145,13 @@ class Gateway:
         except TimeoutError:
             log.warning("closing took too long", seconds=CLOSE_SECONDS)
 
+    async def end(self) -> None:
+        """close(), and then the bell: what requests and jobs write up to here is told to the other processes."""
+        await self.close()
+        await self.bus.close()
+        await self._errands.close()
+        await self._registry.close()
+
     async def _close(self) -> None:
         await self._keeper.close()
         await self._healer.close()
@@ -157,7 +164,6 @@ class Gateway:
             await self._media_client.close()
         await self._asides.close()
         await self._errands.close()
-        await self.bus.close()
         await self._registry.close()
         await self.timeline.states.close()
         await self.presence.close()

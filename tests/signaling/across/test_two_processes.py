@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
-from server.app import GATEWAY
+from server.app import GATEWAY, drain
 from server.courses.tables import Course
 from server.events import EnrollmentEnded
 from server.http.keys import DATABASE, ROOMS
@@ -45,6 +45,19 @@ async def test_a_room_is_one_room_on_both(processes: list[TestServer], world: Wo
         await processes[0].app[ROOMS].perform(work, EndLiveSession(room, world.id_of("ana")))
     assert (await bo.hear("room_closed"))["reason"] == "ended"
     assert "session_ended" in [event["type"] for event in bo.events]
+
+
+async def test_what_a_draining_process_still_writes_is_told_at_once(
+    processes: list[TestServer], world: World, open_tab: Open
+) -> None:
+    """It serves REST, and works on jobs, to its end."""
+    room = (await world.live_session(students=["bo"], status="scheduled")).id
+    bo = await open_tab(1, "bo")
+    await drain(processes[0].app)
+    async with asyncio.timeout(2):
+        await _start(processes[0], room, world.id_of("ana"))
+        assert (await bo.hear("notification"))["type"] == "live_session_started"
+        assert (await bo.hear("live_session"))["status"] == "live"
 
 
 async def _revoke(server: TestServer, course: Course, user_id: int) -> None:
