@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from server.db.database import Database, Work
 from server.live_sessions.tables import Participation, PresenceCount, ProcessLease, RoomConnection
@@ -35,7 +35,9 @@ async def end_leases(work: Work, *, everyone: bool) -> list[tuple[int, int]]:
     Returns (live session, person) of whoever has no connection left.
     """
     vanished: list[tuple[int, int]] = []
-    gone = select(ProcessLease.id, ProcessLease.renewed_at).where(ProcessLease.ended_at.is_(None))
+    # One whose lease was ended because it was late may have written connections before it died without renewing it.
+    has_connections = ProcessLease.id.in_(select(RoomConnection.lease_id))
+    gone = select(ProcessLease.id, ProcessLease.renewed_at).where(or_(ProcessLease.ended_at.is_(None), has_connections))
     if not everyone:
         gone = gone.where(ProcessLease.renewed_at < work.now - LEASE_LASTS)
     # Whoever is ending one already, or renewing it this moment, is left to it.
