@@ -274,7 +274,10 @@ class RosterLine(Wire):
 
 
 class JoinAnswer(Wire):
-    """Either `snapshot`, or `events` and `more`; or `waiting` and `live_session` when it is not live yet."""
+    """Either `snapshot`, or `events` and `more`; or `waiting` and `live_session` when it is not live yet.
+
+    A snapshot of a crowd names the host, who has the floor, a track or a hand, and the newest inside: at most 256 KiB.
+    """
 
     ok: Literal[True]
     epoch: str | None = None

@@ -196,6 +196,27 @@ class World:
                 ]
                 await work.execute(insert(LiveSessionEvent), lines)
 
+    async def crowd(self, row: LiveSession, user_ids: Sequence[int]) -> None:
+        """These came into `row`, as its timeline tells it; nobody needs to have an account."""
+        for start in range(0, len(user_ids), TALK_BATCH):
+            async with self.database.work("crowd") as work:
+                live_session = await work.get(LiveSession, row.id, for_update=True)
+                assert live_session is not None
+                some = user_ids[start : start + TALK_BATCH]
+                rows = [
+                    {
+                        "live_session_id": row.id,
+                        "seq": seq,
+                        "at": work.now,
+                        "type": "participant_joined",
+                        "actor_id": None,
+                        "payload": {"user_id": user_id, "role": "student", "name": f"Student {user_id}"},
+                    }
+                    for seq, user_id in enumerate(some, live_session.last_seq + 1)
+                ]
+                live_session.last_seq = row.last_seq = live_session.last_seq + len(some)
+                await work.execute(insert(LiveSessionEvent), rows)
+
     async def content(
         self, course: Course, *, title: str = "A wave travels", upload_status: str = "completed", **columns: Any
     ) -> Content:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from server.wire import rfc3339
+from signaling.rooms.fitting import fit
 
 CHAT_WINDOW = 100  # lines in a snapshot; older ones are read from the timeline
 POLLS_KEPT, QUESTIONS_KEPT = 50, 100  # closed and resolved ones go first; the timeline has them all
@@ -17,7 +17,6 @@ SOURCES = ("microphone", "camera", "screen", "screen_audio")
 OPENED_BY: Mapping[str, str] = MappingProxyType(  # the part of the policy that opens a source to everybody
     {"microphone": "microphones", "camera": "cameras", "screen": "screens", "screen_audio": "screens"}
 )
-SNAPSHOT_BYTES = 256 * 1024  # a snapshot over this gives up its oldest lines, then what is closed and resolved
 DEFAULT_POLICY: Mapping[str, str] = MappingProxyType(
     {
         "chat": "all",
@@ -186,7 +185,7 @@ class Room:
 
 
 def snapshot(room: Room) -> dict[str, Any]:
-    """The room as a joining client gets it (contract, Snapshot), at most SNAPSHOT_BYTES as JSON."""
+    """The room as a joining client gets it (contract, Snapshot), as much of it as fits."""
     shown: dict[str, Any] = {
         "status": room.status,
         "host": {"id": room.host_id, "name": room.host_name},
@@ -209,14 +208,4 @@ def snapshot(room: Room) -> dict[str, Any]:
         "tracks": [{"user_id": user_id, "source": source} for user_id, source in room.tracks],
         "chat": {"lines": [line.wire() for line in room.lines], "earlier": room.earlier},
     }
-    while shown["chat"]["lines"] and _size(shown) > SNAPSHOT_BYTES:
-        kept = len(shown["chat"]["lines"]) * 3 // 4
-        shown["chat"] = {"lines": shown["chat"]["lines"][-kept:] if kept else [], "earlier": True}
-    if _size(shown) > SNAPSHOT_BYTES:
-        shown["polls"] = [poll.wire() for poll in room.polls if poll.open]
-        shown["questions"] = [question.wire() for question in room.questions if not question.resolved]
-    return shown
-
-
-def _size(value: Any) -> int:
-    return len(json.dumps(value, separators=(",", ":")))
+    return fit(shown)

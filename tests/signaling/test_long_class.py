@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from server.http.keys import READINESS
 from server.live_sessions.tables import LiveSessionState
 from server.settings import Settings
 from signaling.rooms import log as timeline_log
+from signaling.rooms.fitting import SNAPSHOT_BYTES
 from signaling.rooms.keeping import EVERY
 from signaling.rooms.state import TimelineEvent
 from tests.factories import World
@@ -69,3 +71,15 @@ async def test_a_process_that_does_not_know_the_class_reads_little_of_it(
     said = [line["text"] for line in joined["snapshot"]["chat"]["lines"]]
     assert said == [f"This is line {seq} of a long class." for seq in range(row.last_seq - 99, row.last_seq + 1)]
     assert 0 < sum(read) <= EVERY + 10
+
+
+async def test_joining_a_crowd_answers_a_snapshot_that_fits(settings: Settings, world: World) -> None:
+    row = await world.live_session(students=["bo"])
+    await world.crowd(row, range(10_000, 14_000))
+    async with _process(settings, world, "bo") as bo:
+        answer = await bo.wish("join", live_session_id=row.id)
+    assert answer["ok"]
+    shown = answer["snapshot"]
+    assert len(json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode()) <= SNAPSHOT_BYTES
+    ids = [one["user_id"] for one in shown["participants"]]
+    assert ids[-2:] == [13_999, world.id_of("bo")] and ids[0] > 10_000
