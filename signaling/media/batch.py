@@ -41,15 +41,6 @@ class _Message(ctypes.Structure):
     _fields_ = (("header", _Header), ("sent", ctypes.c_uint))
 
 
-class Slot(NamedTuple):
-    """Its number; where libsrtp finds the datagram; where in `VIEW` the name begins; where libsrtp finds its length."""
-
-    number: int
-    datagram: Any
-    at: int
-    length: Any
-
-
 class Lengths(NamedTuple):
     """All slots' lengths at once, for datagrams of one size: before protection, after it, and for the system."""
 
@@ -79,14 +70,16 @@ def socket_address(address: Any) -> bytes:
 
 _memory, VIEW = c_memory("char[]", SLOTS * SLOT_BYTES)
 _lengths, LENGTHS = c_memory("int[]", SLOTS)
-TABLE = [Slot(i, _memory + i * SLOT_BYTES + NAME_BYTES, i * SLOT_BYTES, _lengths + i) for i in range(SLOTS)]
+# Each slot's number; where libsrtp finds the datagram; where in `VIEW` the name begins; where libsrtp finds its length.
+Slot = tuple[int, Any, int, Any]  # plain: Python takes a named tuple apart item by item, and this is done per packet
+TABLE: list[Slot] = [(i, _memory + i * SLOT_BYTES + NAME_BYTES, i * SLOT_BYTES, _lengths + i) for i in range(SLOTS)]
 _base = ctypes.addressof(ctypes.c_char.from_buffer(VIEW))
-_vectors = (_Vector * SLOTS)(*(_Vector(_base + slot.at + NAME_BYTES, 0) for slot in TABLE))
+_vectors = (_Vector * SLOTS)(*(_Vector(_base + at + NAME_BYTES, 0) for _, _, at, _ in TABLE))
 TOLD = memoryview(_vectors).cast("B").cast("P")[1::2]  # each vector's length
 _messages = (_Message * SLOTS)(
     *(
-        _Message(_Header(_base + slot.at, 28, ctypes.addressof(_vectors[slot.number]), 1, None, 0, 0), 0)
-        for slot in TABLE
+        _Message(_Header(_base + at, 28, ctypes.addressof(_vectors[number]), 1, None, 0, 0), 0)
+        for number, _, at, _ in TABLE
     )
 )
 _FIRST, _EACH = ctypes.addressof(_messages), ctypes.sizeof(_Message)
@@ -120,10 +113,10 @@ def send(sock: socket.socket, count: int, addresses: Sequence[Any] | None, count
 
 def _one_by_one(sock: socket.socket, count: int, addresses: Sequence[Any], counters: Counters) -> int:
     gone = 0
-    for slot, address in zip(TABLE[:count], addresses, strict=False):
-        begin = slot.at + NAME_BYTES
+    for (number, _, at, _), address in zip(TABLE[:count], addresses, strict=False):
+        begin = at + NAME_BYTES
         try:
-            sock.sendto(VIEW[begin : begin + TOLD[slot.number]], address)
+            sock.sendto(VIEW[begin : begin + TOLD[number]], address)
             gone += 1
         except BlockingIOError:
             counters.send_blocked += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from signaling.media import batch
 from signaling.media.batch import LENGTHS, SLOTS, TABLE, TOLD, VIEW
@@ -47,22 +47,16 @@ class Line(Protocol):
         """The connection it belongs to."""
 
 
-class Row(NamedTuple):
-    """All of a line that the loop reads, side by side: with many receivers most of the time goes into finding it."""
-
-    socket: Any
-    name: bytes
-    tx: Any
-    add_seq: int
-    add_time: int
-    tail: bytes
-    address: Any
+# All of a line that the loop reads, side by side: socket, name, tx, add_seq, add_time, tail, address. With many
+# receivers most of the time goes into finding it; plain, because Python takes a named tuple apart item by item.
+Row = tuple[Any, bytes, Any, int, int, bytes, Any]
+ADDRESS = 6
 
 
 def row_of(line: Line) -> Row:
     """As it is now; a new one is needed after a cut and after `Mux.moves` has changed."""
     link = line.link
-    return Row(link.socket, link.name, link.tx, line.add_seq, line.add_time, line.tail, link.address)
+    return link.socket, link.name, link.tx, line.add_seq, line.add_time, line.tail, link.address
 
 
 @lru_cache(maxsize=2048)
@@ -93,7 +87,7 @@ def _send_some(
     first_byte, second_byte = VERSION_AND_EXTENSION | padding, marker | payload_type
     write, (before, after, told) = _slots_for(len(payload))
     LENGTHS[:], TOLD[:] = before, told
-    sock, secure, view = rows[0].socket, protect, VIEW
+    sock, secure, view = rows[0][0], protect, VIEW
     filled = failed = 0
     for (index, datagram, at, length), row in zip(TABLE, rows, strict=False):
         socket, name, tx, add_seq, add_time, tail, _ = row
@@ -113,6 +107,6 @@ def _send_some(
     if LENGTHS[: 4 * filled] != after[: 4 * filled]:  # a cipher with another tag than the usual one
         for index, size in enumerate(LENGTHS[: 4 * filled].cast("i")):
             TOLD[index] = size
-    addresses = None if batch.IS_BATCHED else [row.address for row in rows]
+    addresses = None if batch.IS_BATCHED else [row[ADDRESS] for row in rows]
     counters.rtp_out += batch.send(sock, filled, addresses, counters)
     return filled + failed

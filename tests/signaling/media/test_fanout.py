@@ -79,7 +79,7 @@ def bound() -> Iterator[Any]:
 
 
 def rows(receivers: list[Receiver]) -> list[fanout.Row]:
-    return [fanout.Row(r.socket, r.name, r.tx, r.add_seq, r.add_time, r.tail, r.address) for r in receivers]
+    return [(r.socket, r.name, r.tx, r.add_seq, r.add_time, r.tail, r.address) for r in receivers]
 
 
 def packet(seq: int = 70_000) -> Packet:
