@@ -85,15 +85,20 @@ class Healer:
             log.exception("comparing failed", look=look.__name__)
 
     async def look_at_rooms(self) -> None:
-        """Rooms behind the log catch up; sessions that began or ended unheard are announced here."""
+        """Rooms behind the log catch up, in its epoch; sessions that began or ended unheard are announced here."""
         ids = list(self._rooms())
         for start in range(0, len(ids), AT_ONCE):
             part = ids[start : start + AT_ONCE]
-            query = select(LiveSession.id, LiveSession.status, LiveSession.last_seq, LiveSession.end_reason)
+            epochs = {known: entry.epoch for known in part if (entry := self._registry.known(known)) is not None}
+            query = select(
+                LiveSession.id, LiveSession.status, LiveSession.epoch, LiveSession.last_seq, LiveSession.end_reason
+            )
             async with self._database.read() as read:
                 found = (await read.execute(query.where(LiveSession.id.in_(part)))).all()
-            for live_session_id, status, last_seq, end_reason in found:
+            for live_session_id, status, epoch, last_seq, end_reason in found:
                 entry = self._registry.known(live_session_id)
+                if entry is not None and entry.epoch == epochs.get(live_session_id):  # not renewed here meanwhile
+                    self._registry.renew(live_session_id, epoch)
                 if entry is not None and entry.room.seq < last_seq:
                     await self._registry.catch_up(live_session_id)
                 if status == "live":

@@ -141,3 +141,16 @@ async def test_order_votes_and_peers_cross_processes(processes: list[TestServer]
     await ana.durable("participant_remove", live_session_id=room, user_id=world.id_of("bo"))
     assert (await bo.hear("room_closed"))["reason"] == "removed"
     assert (await bo.wish("join", live_session_id=room))["error"]["code"] == "removed_from_session"
+
+
+async def test_a_new_epoch_reaches_members_on_the_other_process(
+    processes: list[TestServer], world: World, open_tab: Open
+) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    before = (await ana.wish("join", live_session_id=room))["epoch"]
+    renewed = await bo.wish("join", live_session_id=room, after={"epoch": before, "seq": 500})
+    assert renewed["epoch"] != before
+    async with asyncio.timeout(LATE_SECONDS):
+        told = await ana.until(lambda t: [x for x in t.all("timeline") if x["epoch"] != before])
+    assert told[-1]["epoch"] == renewed["epoch"]
