@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """A namespace connection. `state` belongs to whoever handles it; `connected` is False before and after its time."""
+    """A namespace connection. `connected` is False before and after its time.
+
+    `state` belongs to whoever handles it, until the end was told.
+    """
 
     __slots__ = ("_held", "_hub", "_inbox", "_socket", "connected", "gone", "id", "namespace", "reason",
                  "remote_address", "rooms", "state", "trace")  # fmt: skip

@@ -108,6 +108,7 @@ class Hub:
             self.counters.handler_failures += 1
             log.error("connect_handler_ran_out_of_time")
             seats.socket.end("connect timeout")
+            connection.inbox.forget()
         except Exception:
             self.counters.handler_failures += 1
             log.exception("connect_handler_failed")
@@ -128,6 +129,7 @@ class Hub:
     def _refuse(self, seats: Seats, connection: Connection, code: str, problem: Mapping[str, Any]) -> None:
         self.counters.refused[code] += 1
         self.rooms.leave_all(connection)
+        connection.inbox.forget()
         if connection.gone:
             return
         connection.drop("refused")

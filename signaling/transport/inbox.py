@@ -70,6 +70,11 @@ class Inbox:
         self._is_last = True
         self._work()
 
+    def forget(self) -> None:
+        """Nothing comes any more: without the circles through here and through `state` all is freed at once."""
+        self._connection.state = None
+        del self._connection
+
     def _work(self) -> None:
         if not self._is_worked:
             self._is_worked = True
@@ -85,7 +90,7 @@ class Inbox:
         if self._is_last:
             self._is_last = False
             await self._disconnected()
-            del self._connection  # nothing comes any more; without the circle it is freed at once
+            self.forget()
 
     async def _answer(self, wish: Wish) -> None:
         connection, hub = self._connection, self._hub

@@ -37,6 +37,9 @@ class Flusher:
             link.flush()
 
 
+READING = "_read_ready_cb"  # by its own bound method a transport of asyncio refers to itself: no count would free it
+
+
 class Link:
     """One WebSocket: `write` frames, `receive` messages, `close` cleanly or `abort`."""
 
@@ -144,6 +147,8 @@ class Link:
         """Let go of the owner, and of the calls that the library's errors remember; called when everything is over."""
         self._on_slow = None
         self.closing = None
+        if self._transport.is_closing() and hasattr(self._transport, READING):
+            setattr(self._transport, READING, None)
         error = self._response.exception()
         while error is not None:
             error.__traceback__ = None

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from signaling.transport import TransportLimits
+from signaling.transport import Connection, ConnectRefused, TransportLimits
+from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.server import LOOK_SECONDS
+from tests.signaling.transport.classroom import PATIENCE
 from tests.signaling.transport.conftest import Live, Start
 from tests.signaling.transport.official import OfficialClients
 from tests.signaling.transport.raw import RawClient, RawSocket
@@ -91,6 +98,45 @@ async def test_a_refused_client_may_try_again_but_not_for_ever(live: Live, raw: 
         await socket.connect({"refuse": "token_expired"})
     await socket.closed()
     assert live.server.counters.closed["refused"] == 1
+
+
+@pytest.mark.parametrize("ending", ["left", "refused"])
+async def test_what_a_client_was_is_freed_without_the_collector(live: Live, raw: RawClient, ending: str) -> None:
+    class Owned:
+        """What a handler keeps of a client, and refers back to its connection."""
+
+        def __init__(self, connection: Connection) -> None:
+            self.connection = connection
+
+    def kept() -> int:
+        return sum(isinstance(found, Connection | EngineSocket | Owned) for found in gc.get_objects())
+
+    transports = list[weakref.ref[asyncio.Transport]]()
+
+    async def connect(connection: Connection, auth: Mapping[str, Any]) -> None:
+        link = connection._socket.link
+        assert link is not None
+        transports.append(weakref.ref(link._transport))
+        connection.state = Owned(connection)
+        if ending == "refused":
+            raise ConnectRefused("token_expired", {})
+
+    live.classroom.connect = connect  # type: ignore[method-assign]
+    gc.collect()
+    gc.disable()
+    try:
+        before = kept()
+        for _ in range(10):
+            socket, _ = await raw.websocket(live.url)
+            await socket.connect()
+            await (socket.closed() if ending == "refused" else socket.ws.close())
+        await live.classroom.until(lambda: ending == "refused" or len(live.classroom.left) == 10)
+        live.classroom.left.clear()
+        async with asyncio.timeout(PATIENCE):
+            while kept() > before or any(transport() is not None for transport in transports):
+                await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        gc.enable()
 
 
 async def test_many_at_once_are_let_in_a_few_at_a_time_and_none_is_dropped(start: Start, raw: RawClient) -> None:
