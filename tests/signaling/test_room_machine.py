@@ -157,6 +157,7 @@ class Play(RuleBasedStateMachine):
         assert seat.is_in and seat.tab is not None
         wish = {"live_session_id": self.id, "client_id": str(uuid.uuid4()), **payload}
         answer = dict(self.stage.run(seat.tab.wish(event, **wish)))
+        assert answer["ok"] or answer["error"]["status"] < 500, answer
         if answer["ok"]:
             seat.wishes.append((event, wish, answer))
         if answer["ok"] and not answer.get("unchanged"):
