@@ -16,6 +16,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from server import turn_check
 from server.listening import PortTaken, await_udp, listen
 from server.schema_check import is_at_head
 from server.serving import configured_addresses, is_loopback, media_host, tls_context
@@ -38,7 +39,19 @@ def examine(settings: Settings) -> list[Finding]:
     """All findings, in the order a start would meet them."""
     return [
         finding
-        for look in (_python, _packages, _pages, _data_directory, _secret, _database, _redis, _ports, _tls, _reach)
+        for look in (
+            _python,
+            _packages,
+            _pages,
+            _data_directory,
+            _secret,
+            _database,
+            _redis,
+            _ports,
+            _tls,
+            _reach,
+            _turn,
+        )
         for finding in look(settings)
     ]
 
@@ -147,6 +160,15 @@ def _reach(settings: Settings) -> Iterator[Finding]:
     if not given:
         text += "; set PUBLIC_ADDRESS if people reach it by another one"
     yield Finding(bool(given), text, is_needed=False)
+
+
+def _turn(settings: Settings) -> Iterator[Finding]:
+    if not settings.turn_urls and not is_loopback(settings.host):
+        text = "No TURN server: where a network lets no UDP through there is no sound and picture (docs/turn.md)"
+        yield Finding(False, text, is_needed=False)
+    for url in settings.turn_urls:
+        wrong = turn_check.complaint(url)
+        yield Finding(not wrong, f"{url} {f'does not answer ({wrong})' if wrong else 'answers'}", is_needed=False)
 
 
 def _tried(text: str, act: Callable[[], object]) -> Finding:

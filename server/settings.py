@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_MINIMUM_CHARACTERS = 32
+# RFC 7065: scheme, host (name, IPv4, or IPv6 in brackets), port, transport
+TURN_URL = re.compile(r"(turns?):([\w.-]+|\[[\da-fA-F:.]+\])(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -34,6 +36,8 @@ class Settings(BaseSettings):
     media_address: str = Field("", alias="LECTERN_MEDIA_ADDRESS")
     media_secret: str = Field("", alias="LECTERN_MEDIA_SECRET")
     media_test_loss: bool = Field(False, alias="LECTERN_MEDIA_TEST_LOSS")
+    turn_urls_given: str = Field("", alias="LECTERN_TURN_URLS")
+    turn_secret: str = Field("", alias="LECTERN_TURN_SECRET")
     public_url: str = Field("", alias="PUBLIC_URL")
     public_address: str = Field("", alias="PUBLIC_ADDRESS")
     tls_cert: Path | None = Field(None, alias="TLS_CERT")
@@ -93,6 +97,25 @@ class Settings(BaseSettings):
             # Compared letter for letter with what browsers send, so a path or a capital would never match.
             if not _is_web_address(part) or part.rstrip("/").count("/") != 2 or part != part.lower():
                 raise ValueError(f"{part} is no origin, as in https://school.example")
+        return value
+
+    @field_validator("turn_urls_given")
+    @classmethod
+    def _turn_urls_shape(cls, value: str) -> str:
+        for part in _listed(value):
+            if not TURN_URL.fullmatch(part):
+                raise ValueError(
+                    f"{part} is no TURN server, as in turn:turn.example.org:3478 or turns:turn.example.org"
+                )
+        return value
+
+    @field_validator("turn_secret")
+    @classmethod
+    def _turn_secret_fits(cls, value: str, given: ValidationInfo) -> str:
+        if "turn_urls_given" in given.data and bool(value) != bool(given.data["turn_urls_given"]):
+            raise ValueError("goes with LECTERN_TURN_URLS: set both or neither")
+        if value and len(value) < SECRET_MINIMUM_CHARACTERS:
+            raise ValueError(f"needs at least {SECRET_MINIMUM_CHARACTERS} characters, as from openssl rand -hex 32")
         return value
 
     @field_validator("public_url")
@@ -155,6 +178,11 @@ class Settings(BaseSettings):
     def trusted_proxies(self) -> tuple[Any, ...]:
         """Networks whose Forwarded headers are believed."""
         return tuple(ip_network(part, strict=False) for part in _listed(self.trusted_proxies_given))
+
+    @cached_property
+    def turn_urls(self) -> tuple[str, ...]:
+        """The TURN servers that browsers may use, as `turn:` and `turns:` addresses."""
+        return tuple(_listed(self.turn_urls_given))
 
     @property
     def uploads_dir(self) -> Path:

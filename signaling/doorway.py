@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -36,6 +37,7 @@ from signaling.rooms.writer import Writer
 from signaling.rosters import Rosters
 from signaling.seats import entering
 from signaling.transport import LiveServer
+from signaling.turn import ice_servers
 
 PAGE_EVENTS, PAGE_BYTES = 500, 256 * 1024
 OPEN_PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # while the database is away; then the tab has to join again
@@ -213,7 +215,8 @@ class Doorway:
                 await self._vacate(client, row.id)
             raise
         you = {**self._you(client, place), **own}
-        return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": []}
+        relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
+        return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""

@@ -44,7 +44,7 @@ export class RoomMedia {
     this.permitted = new Set();
     const wish = (/** @type {string} */ event, /** @type {object} */ payload) =>
       live.wish(event, { live_session_id: liveSessionId, ...payload });
-    const newPeer = () => new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    const newPeer = () => new RTCPeerConnection(this.#configuration());
     this.capture = new Capture({
       devices: navigator.mediaDevices, permissions: navigator.permissions, name,
       isSmall: navigator.hardwareConcurrency < SMALL_MACHINE_CORES,
@@ -79,6 +79,12 @@ export class RoomMedia {
     this.iceServers = iceServers;
     this.subscriber.enter();
     this.publisher.enter();
+  }
+
+  /** New credentials for the same relays; what is connected stays so. @param {RTCIceServer[]} iceServers */
+  renew(iceServers) {
+    this.iceServers = iceServers;
+    for (const { pc } of [this.publisher, this.subscriber]) pc?.setConfiguration(this.#configuration());
   }
 
   /** What the room lets this person send now; what is not permitted any more is let go of. @param {Set<Source>} permitted */
@@ -146,6 +152,11 @@ export class RoomMedia {
     this.speakers.close();
     this.neighbours.close();
     expose(null);
+  }
+
+  /** @returns {RTCConfiguration} */
+  #configuration() {
+    return { iceServers: this.iceServers, bundlePolicy: "max-bundle" };
   }
 
   async #quietForNeighbours() {

@@ -20,7 +20,7 @@ const line = (seq) => ({ seq, at: "2026-11-23T16:00:00Z", type: "chat_posted", a
 function aServer({ log = [], epoch = "e1", page = 100 } = {}) {
   const listeners = new Map();
   const server = {
-    log, epoch, page, isUp: true, wishes: [], held: new Set(), dropped: [], refusal: null, roster: JOINED.roster,
+    log, epoch, page, isUp: true, wishes: [], held: new Set(), dropped: [], refusal: null, roster: JOINED.roster, relays: [],
     outbox: {
       hold: (room) => server.held.add(room),
       release: (room) => server.held.delete(room),
@@ -36,7 +36,7 @@ function aServer({ log = [], epoch = "e1", page = 100 } = {}) {
       server.wishes.push({ event, payload });
       if (!server.isUp) throw lost("offline");
       if (server.refusal) throw new LiveProblem(server.refusal);
-      if (event === "join") return { ...JOINED, roster: server.roster, ...server.answer(payload.after) };
+      if (event === "join") return { ...JOINED, roster: server.roster, ice_servers: server.relays, ...server.answer(payload.after) };
       if (event === "sync") return { ok: true, ...server.answer({ epoch: payload.epoch, seq: payload.after }) };
       return { ok: true };
     },
@@ -62,11 +62,12 @@ function aServer({ log = [], epoch = "e1", page = 100 } = {}) {
 
 async function inTheRoom(server, { open = true } = {}) {
   const clock = new StillClock();
-  const seen = { entered: 0, shown: [] };
+  const seen = { entered: 0, renewed: [], shown: [] };
   const session = new RoomSession({
     live: server, liveSessionId: 9, courseId: () => 5,
     onChange: (view) => seen.shown.push(view),
     onEntered: () => (seen.entered += 1),
+    onRenewed: () => seen.renewed.push(session.view.iceServers),
     after: (seconds, act) => clock.after(seconds, act),
   });
   if (open) session.open();
@@ -237,4 +238,30 @@ test("leaving tells the server and stops listening", async () => {
   server.say([line(1)]);
   assert.deepEqual(seqs(), []);
   assert.deepEqual(server.wishes.map(({ event }) => event), ["join", "leave"]);
+});
+
+test("credentials for a relay are renewed within the hour, without entering anew and without losing a line", async () => {
+  const server = aServer();
+  server.relays = [{ urls: ["turn:a"], username: "1", credential: "x" }];
+  const { session, seen, clock, seqs } = await inTheRoom(server);
+  assert.deepEqual(session.view.iceServers, server.relays);
+  server.relays = [{ urls: ["turn:a"], username: "2", credential: "y" }];
+  server.log = [line(1)];
+  assert.ok(clock.waiting[0].seconds >= 2400 && clock.waiting[0].seconds <= 3000);
+  clock.pass();
+  await settled();
+  assert.deepEqual(seen.renewed, [server.relays]);
+  assert.deepEqual([seen.entered, session.view.isCurrent, seqs()], [1, true, [1]]);
+  server.down();
+  server.up();
+  await settled();
+  assert.deepEqual([seen.entered, seen.renewed.length], [2, 1]);
+});
+
+test("without a relay nothing is renewed", async () => {
+  const server = aServer();
+  const { clock } = await inTheRoom(server);
+  clock.pass();
+  await settled();
+  assert.equal(server.wishes.length, 1);
 });

@@ -37,6 +37,7 @@ export class Classroom {
     this.tell = tell;
     this.session = new RoomSession({
       live, liveSessionId, inviteCode, courseId, onChange: () => this.#follow(), onEntered: () => this.#enter(),
+      onRenewed: () => this.devices.renew(this.session.view.iceServers),
     });
     this.devices = new RoomMedia({ live, liveSessionId, name, onChange: (media) => (this.media.value = media) });
     /** @type {{value: import("../store/asides.js").Asides}} */

@@ -14,6 +14,9 @@ const BUFFER = 500;
 /** Seconds between tries while the server has no time for us. */
 const RETRY_SECONDS = 1;
 
+/** Age at which credentials for a TURN server, good for an hour, are replaced. */
+const RENEW_SECONDS = 50 * 60;
+
 /** Refusals of `join` that are an end rather than an error, with the reason a page puts into words. */
 /** @type {Record<string, string>} */
 const ENDS = { removed_from_session: "removed", session_not_live: "ended", invalid_status: "ended" };
@@ -29,15 +32,19 @@ const ENDS = { removed_from_session: "removed", session_not_live: "ended", inval
 export class RoomSession {
   /**
    * @param {{live: any, liveSessionId: number, inviteCode?: string|null, courseId?: () => number|null,
-   *   onChange: (view: RoomView) => void, onEntered?: () => void, after?: (seconds: number, act: () => void) => unknown}} ports
+   *   onChange: (view: RoomView) => void, onEntered?: () => void, onRenewed?: () => void,
+   *   after?: (seconds: number, act: () => void) => unknown}} ports `onRenewed`: only `iceServers` are new.
    */
-  constructor({ live, liveSessionId, inviteCode = null, courseId = () => null, onChange, onEntered = () => {}, after }) {
+  constructor({
+    live, liveSessionId, inviteCode = null, courseId = () => null, onChange, onEntered = () => {}, onRenewed = () => {}, after,
+  }) {
     this.live = live;
     this.id = liveSessionId;
     this.inviteCode = inviteCode;
     this.courseId = courseId;
     this.onChange = onChange;
     this.onEntered = onEntered;
+    this.onRenewed = onRenewed;
     this.after = after ?? ((seconds, act) => setTimeout(act, seconds * 1000));
     /** @type {string|null} */
     this.epoch = null;
@@ -48,6 +55,10 @@ export class RoomSession {
     /** @type {(() => void)[]} */
     this.stops = [];
     this.askedRoster = false;
+    /** Joining again for new credentials only. */
+    this.isRenewing = false;
+    /** Counts credentials, so that only the last ones are renewed. */
+    this.credentials = 0;
     /** @type {RoomView} */
     this.view = {
       phase: "joining", isCurrent: false, room: null, you: null, roster: [], liveSession: null, iceServers: [], reason: null,
@@ -97,6 +108,7 @@ export class RoomSession {
 
   #away() {
     this.entry += 1;
+    this.isRenewing = false;
     this.live.outbox.hold(this.id);
     this.#show({ isCurrent: false });
   }
@@ -128,8 +140,23 @@ export class RoomSession {
       return this.#show({ phase: "waiting", liveSession: ack.live_session, isCurrent: false });
     }
     this.#show({ you: ack.you, roster: ack.roster ?? [], iceServers: ack.ice_servers ?? [] });
+    this.#renewLater();
+    const isRenewal = this.isRenewing;
+    this.isRenewing = false;
+    if (isRenewal) this.onRenewed();
     await this.#catchUp(ack, entry);
-    if (entry === this.entry) this.onEntered();
+    if (entry === this.entry && !isRenewal) this.onEntered();
+  }
+
+  /** A TURN server takes a password for an hour, a class may be longer; not everybody asks at the same moment. */
+  #renewLater() {
+    const mine = ++this.credentials;
+    if (!this.view.iceServers.length) return;
+    this.after(RENEW_SECONDS * (0.8 + Math.random() * 0.2), () => {
+      if (mine !== this.credentials || !this.stops.length || !this.live.isUp || this.view.phase !== "in") return;
+      this.isRenewing = true;
+      this.#join();
+    });
   }
 
   /** @param {any} page @param {number} entry */

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from signaling.media.client import MediaClient
 from signaling.media.publisher import RATE_CAP
+from signaling.turn import ice_servers
+from tests.coturn import coturn
 from tests.signaling.media.conftest import Told, Worker
 from tests.signaling.media.lab import Lab, open_lab
 
@@ -53,6 +57,31 @@ async def test_two_publishers_are_seen_and_heard_re_bound_and_survive_ice_restar
             assert (await lab.measure(name))["localPort"] != port
         assert longest_gap(await lab.frames("cleo", "1"), restarted) < 1.0
         await heard(lab, "cleo", "0", "4")
+
+
+RELAYED = """servers => {
+  const Plain = RTCPeerConnection;
+  window.RTCPeerConnection = class extends Plain {
+    constructor() { super({ iceServers: servers, iceTransportPolicy: "relay" }); }
+  };
+}"""
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_browser_that_reaches_only_a_relay_sends_and_sees(
+    web: tuple[MediaClient, Told], tmp_path: Path, transport: str
+) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    with coturn(tmp_path, "relayed") as port:
+        servers = ice_servers([f"turn:127.0.0.1:{port}?transport={transport}"], "relayed", ANA, time.time())
+        async with open_lab(client, ROOM) as lab:
+            await lab.page.evaluate(RELAYED, servers)
+            await lab.publish("ana", ANA, WIDE, 360)
+            await lab.subscribe("cleo", CLEO)
+            await lab.wait_for_frames("cleo", "1", 10, width=WIDE)
+            for name in ("ana", "cleo"):
+                assert (await lab.measure(name))["localType"] == "relay"
 
 
 async def test_one_percent_loss_both_ways_costs_no_second_of_picture(web: tuple[MediaClient, Told]) -> None:
