@@ -13,7 +13,7 @@ from aiohttp import web
 
 from server.accounts import web as accounts_web
 from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
-from server.content import uploads_web
+from server.content import tus_web, uploads_web
 from server.content import web as content_web
 from server.content.links import TICKETS
 from server.content.wiring import LIBRARY, Library, runner_of
@@ -69,6 +69,7 @@ def areas() -> list[Routes]:
         roster_web.route,
         uploads_web.route,
         content_web.route,
+        tus_web.route,
         live_sessions_web.route,
         notifications_web.route,
         service.route,
@@ -125,7 +126,7 @@ def build(
     )
     gateway.attach(app)
     pages.add_pages(app)
-    app.on_response_prepare.append(middleware.add_headers)
+    app.on_response_prepare.extend([middleware.add_headers, tus_web.add_headers])
     app.cleanup_ctx.extend(
         [
             _database,

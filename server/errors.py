@@ -33,6 +33,7 @@ class Kind(Enum):
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
     MISMATCH = "mismatch"
+    CHECKSUM = "checksum"
     LIMITED = "limited"
     INTERNAL = "internal"
     AWAY = "away"
@@ -51,6 +52,7 @@ STATUS: dict[Kind, int] = {
     Kind.TOO_LARGE: 413,
     Kind.UNSUPPORTED: 415,
     Kind.MISMATCH: 422,
+    Kind.CHECKSUM: 460,  # tus 1.0, checksum extension
     Kind.LIMITED: 429,
     Kind.INTERNAL: 500,
     Kind.AWAY: 503,

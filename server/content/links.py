@@ -39,6 +39,10 @@ class Links:
         """The address of a course's picture, or None without one; `key` is what `Course.thumbnail_url` holds."""
         return self._address(Subject(COURSES, course_id, THUMBNAIL), key, OPEN_REVISION) if key else None
 
+    def upload(self, content_id: int) -> str:
+        """Where a resumable upload goes on; who may is asked there."""
+        return f"{self.base}/courses/uploads/{content_id}"
+
     def _address(self, subject: Subject, key: str, revision: int) -> str:
         ticket = self.tickets.sign(subject, self.user_id, revision, self.expires_at)
         name = key.rpartition("/")[2]

@@ -19,6 +19,7 @@ from server.content.rules import UploadStatus
 from server.content.service import CONVERT, PROCESS
 from server.content.storage import LocalStorage
 from server.content.tables import Content
+from server.content.uploads.turn import Turn
 from server.courses.service import student_ids
 from server.courses.tables import Course
 from server.db.database import Database
@@ -185,7 +186,11 @@ class Erasing:
             row = await read.get(Content, job.subject_id)
         if row is None or row.deleted_at is None:
             return
-        if row.original_key:
+        if row.original_key and row.upload_expires_at is not None:
+            async with Turn(self._storage, self._disk, row.original_key) as turn:  # ends a connection still writing
+                await self._disk.run(self._storage.discard, row.original_key)
+                turn.is_over = True
+        elif row.original_key:
             await self._disk.run(self._storage.delete_folder, row.original_key.rpartition("/")[0])
         async with self._database.work("content erased") as work:
             gone = await work.get(Content, job.subject_id, for_update=True)

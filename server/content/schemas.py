@@ -34,7 +34,10 @@ class ProgressShown(Wire):
 
 
 class ContentShown(Wire):
-    """A lesson to one person: `file_url` is null for who may not watch it, and until it is ready."""
+    """A lesson to one person: `file_url` is null for who may not watch it, and until it is ready.
+
+    While it arrives by a resumable upload, `upload_url` is where to go on and `bytes_received` how far it is.
+    """
 
     id: int
     course_id: int
@@ -51,6 +54,8 @@ class ContentShown(Wire):
     error_code: str | None
     processing_stage: str | None
     processing_percent: int
+    bytes_received: int | None
+    upload_url: str | None
     content_order: int
     is_preview: bool
     access_level: AccessLevel

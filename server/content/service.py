@@ -23,6 +23,7 @@ from server.http.paging import Page
 from server.jobs import queue
 
 PROCESS, CONVERT, ERASE = "process_content", "convert_content", "erase_content"
+EXPIRE = "expire_upload"
 
 
 class InvalidContentStatus(Conflict):
@@ -35,7 +36,7 @@ class OriginalGone(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An uploaded file in its place: `key` in the storage, name and type as shown to people."""
+    """An uploaded file: its place in the storage, name, size and type as shown to people."""
 
     key: str
     file_name: str
@@ -57,8 +58,13 @@ async def require_teaching(read: Reading, actor: Actor) -> None:
         raise NotCourseInstructor()
 
 
-async def add(work: Work, actor: Actor, wanted: UploadFields, arrived: Arrived) -> Content:
-    """The row of an upload whose bytes are safe; processing begins after the commit. Raises as `to_upload`."""
+async def add(
+    work: Work, actor: Actor, wanted: UploadFields, arrived: Arrived, status: UploadStatus = UploadStatus.PROCESSING
+) -> Content:
+    """The row of an upload; processing begins after the commit unless its bytes are still to come.
+
+    Raises as `to_upload`.
+    """
     course = await to_upload(work, actor, wanted.course_id)
     order = wanted.content_order
     if order is None:
@@ -72,7 +78,7 @@ async def add(work: Work, actor: Actor, wanted: UploadFields, arrived: Arrived) 
         file_name=arrived.file_name,
         file_size=arrived.size_bytes,
         mime_type=arrived.mime_type,
-        upload_status=UploadStatus.PROCESSING.value,
+        upload_status=status.value,
         content_order=order,
         is_preview=wanted.is_preview,
         access_level=wanted.access_level.value,
@@ -84,7 +90,8 @@ async def add(work: Work, actor: Actor, wanted: UploadFields, arrived: Arrived) 
     )
     work.add(row)
     await work.flush()
-    await queue.enqueue(work, PROCESS, row.id)
+    if status is UploadStatus.PROCESSING:
+        await queue.enqueue(work, PROCESS, row.id)
     await courses.note_activity(work, course.id)
     return row
 

@@ -63,6 +63,7 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
     row = seen.content
     watch, see = seen.may_watch(), seen.may_see()
     is_ready = row.upload_status == UploadStatus.COMPLETED and row.file_url is not None
+    is_arriving = row.upload_status == UploadStatus.UPLOADING
     file_url = thumbnail_url = None
     if isinstance(watch, Entitlement) and is_ready and row.file_url:
         file_url = links.content_file(row.id, row.file_url, watch.revision)
@@ -86,6 +87,8 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
         error_code=row.error_code,
         processing_stage=row.processing_stage,
         processing_percent=row.processing_percent,
+        bytes_received=row.bytes_received if is_arriving else None,
+        upload_url=links.upload(row.id) if is_arriving else None,
         content_order=row.content_order,
         is_preview=row.is_preview,
         access_level=AccessLevel(row.access_level),

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from server.content.formats import SNIFFED_BYTES
+
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 FOLDERS = ("videos", "audios", "courses")
 
@@ -112,6 +114,34 @@ class LocalStorage:
         """A fresh name for bytes that are still arriving."""
         return self.incoming / f"{secrets.token_hex(16)}.part"
 
+    def part_of(self, key: str) -> Path:
+        """Where the bytes that will be `key` arrive, over as many connections as it takes."""
+        return self.incoming / f"{token_of(key)}.part"
+
+    def lock_of(self, key: str) -> Path:
+        """The file whose lock says who writes that part."""
+        return self.incoming / f"{token_of(key)}.lock"
+
+    def received_bytes(self, key: str) -> int:
+        """How much of `key` is here, as a part or, when it was complete already, in its place."""
+        for path in (self.part_of(key), self._path(key)):
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                continue
+        return 0
+
+    def head_of(self, key: str) -> bytes:
+        """The first bytes of what is here of `key`."""
+        part = self.part_of(key)
+        with (part if part.exists() else self._path(key)).open("rb") as file:
+            return file.read(SNIFFED_BYTES)
+
+    def discard(self, key: str) -> None:
+        """Forget a part, and whatever is beside the place it would have had."""
+        self.part_of(key).unlink(missing_ok=True)
+        self.delete_folder(key.rpartition("/")[0])
+
     def scratch_of(self, name: str) -> Path:
         """An empty folder for one job; what an earlier attempt left there is gone."""
         folder = self.scratch / name
@@ -142,6 +172,11 @@ def new_token() -> str:
 def folder_key(content_type: str, token: str) -> str:
     """The folder of one lesson's files: `videos/ab/ab12...`, `audios/ab/ab12...`."""
     return f"{'videos' if content_type == 'video' else 'audios'}/{token[:2]}/{token}"
+
+
+def token_of(key: str) -> str:
+    """The random word in a lesson's key."""
+    return key.rsplit("/", 2)[1]
 
 
 def _flush(path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from server.content.disk import Disk
 from server.content.rules import UploadStatus
 from server.content.service import CONVERT, ERASE, PROCESS
-from server.content.storage import LocalStorage
+from server.content.storage import LocalStorage, token_of
 from server.content.tables import Content
 from server.courses.tables import Course
 from server.db.database import Database
@@ -37,16 +37,25 @@ class Sweep:
 
     async def __call__(self) -> None:
         await self._disk.run(self._storage.prepare)
-        removed = await self._disk.run(self._remove_unfinished)
+        removed = await self._remove_unfinished()
         removed += await self._remove_unknown()
         repaired = await self._repair_rows()
         if removed or repaired:
             log.info("swept content", files_removed=removed, lessons_repaired=repaired)
 
-    def _remove_unfinished(self) -> int:
-        """Parts and scratch folders of uploads and jobs that are over."""
+    async def _remove_unfinished(self) -> int:
+        """Parts and scratch folders of uploads and jobs that are over; those that can be resumed stay."""
+        found = await self._disk.run(lambda: [*self._storage.incoming.iterdir(), *self._storage.scratch.iterdir()])
+        async with self._database.read() as read:  # after the look, so that what was begun since is not in it
+            arriving = select(Content.original_key).where(
+                Content.upload_status == UploadStatus.UPLOADING, Content.deleted_at.is_(None)
+            )
+            tokens = {token_of(key) for key in await read.scalars(arriving) if key}
+        return await self._disk.run(self._remove_old, [path for path in found if path.name.split(".")[0] not in tokens])
+
+    def _remove_old(self, paths: list[Path]) -> int:
         count = 0
-        for path in [*self._storage.incoming.iterdir(), *self._storage.scratch.iterdir()]:
+        for path in paths:
             if self._is_old(path):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
                 count += 1

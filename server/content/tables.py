@@ -15,6 +15,8 @@ class Content(Base):
     """A lesson. `file_url` and `thumbnail_url` hold storage keys; clients get signed addresses made from them.
 
     `file_name`, `file_size` (bytes) and `mime_type` describe the original; `revision` orders processing events.
+    Of resumable uploads alone: `upload_expires_at`, `upload_metadata` (the client's header), and `bytes_received` when
+    somebody last wrote (the part file's size is the truth).
     """
 
     __tablename__ = "course_content"
@@ -43,6 +45,9 @@ class Content(Base):
     served_mime_type: Mapped[str | None] = mapped_column(String(80))
     served_size: Mapped[int | None] = mapped_column(BigInt)
     etag: Mapped[str | None] = mapped_column(String(80))
+    upload_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    upload_metadata: Mapped[str | None] = mapped_column(Text)
+    bytes_received: Mapped[int | None] = mapped_column(BigInt)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
     revision: Mapped[int] = mapped_column(Integer, default=0)

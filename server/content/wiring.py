@@ -17,10 +17,11 @@ from server.content.files import Files
 from server.content.gate import Gate
 from server.content.process import Erasing, Processing
 from server.content.serve import Sender
-from server.content.service import CONVERT, ERASE, PROCESS
+from server.content.service import CONVERT, ERASE, EXPIRE, PROCESS
 from server.content.storage import LocalStorage
 from server.content.sweep import Sweep
 from server.content.tickets import Tickets
+from server.content.uploads.ending import Expiring
 from server.content.uploads.intake import Intake
 from server.content.uploads.space import Space
 from server.db.database import Database
@@ -68,6 +69,7 @@ def runner_of(settings: Settings, database: Database, metrics: Metrics | None = 
         PROCESS: processing,
         CONVERT: processing,
         ERASE: Erasing(database, storage, disk),
+        EXPIRE: Expiring(database, storage, disk),
     }
     sweep = Sweep(database, storage, disk, owns_files=settings.is_embedded)
     return Runner(

@@ -41,6 +41,7 @@ TITLES = {
     Kind.MISSING: "Not found",
     Kind.CONFLICT: "Conflict",
     Kind.MISMATCH: "Content mismatch",
+    Kind.CHECKSUM: "Checksum mismatch",
     Kind.LIMITED: "Too many requests",
     Kind.AWAY: "Not available right now",
     Kind.NO_ROOM: "No room left",

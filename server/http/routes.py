@@ -34,6 +34,8 @@ Request = web.Request
 Handler = Callable[..., Awaitable[Any]]
 Door = Callable[[Request], Awaitable[None]]
 FORM = "multipart/form-data"
+OFFSET_STREAM = "application/offset+octet-stream"
+STREAMED = (FORM, OFFSET_STREAM)  # never held in memory, and judged before they are asked for
 MAXIMUM_DEPTH = 64  # deeper JSON is refused as malformed
 
 
@@ -138,7 +140,7 @@ def mount(app: web.Application, routes: Sequence[Routes], prefix: str = "") -> l
     """Add all declared routes to the application; returns them for the OpenAPI document."""
     mounted = [route for area in routes for route in area.declared]
     for route in mounted:
-        expect = _judge_first if route.consumes == FORM else None
+        expect = _judge_first if route.consumes in STREAMED else None
         app.router.add_route(route.method, prefix + _pattern(route.path), _served(route), expect_handler=expect)
     return mounted
 
@@ -189,7 +191,7 @@ def _served(route: Route) -> Callable[[Request], Awaitable[web.StreamResponse]]:
         if route.door is not None:
             await route.door(request)
         if route.is_idempotent and (key := request.headers.get("Idempotency-Key")) is not None and ACTOR in request:
-            is_streamed = route.consumes == FORM
+            is_streamed = route.consumes in STREAMED
             return await idempotency.once(request, key, lambda: work(request), is_streamed=is_streamed)
         return await work(request)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -45,8 +45,14 @@ class Claimed:
         return self.attempts >= MOST_ATTEMPTS
 
 
-async def enqueue(work: Work, kind: str, subject_id: int | None = None, payload: dict[str, Any] | None = None) -> None:
-    """Have `kind` done once this work is committed."""
+async def enqueue(
+    work: Work,
+    kind: str,
+    subject_id: int | None = None,
+    payload: dict[str, Any] | None = None,
+    run_at: datetime | None = None,
+) -> None:
+    """Have `kind` done once this work is committed, or at `run_at`."""
     work.add(
         Job(
             kind=kind,
@@ -54,7 +60,7 @@ async def enqueue(work: Work, kind: str, subject_id: int | None = None, payload:
             payload=payload or {},
             state="waiting",
             attempts=0,
-            run_at=work.now,
+            run_at=run_at or work.now,
             created_at=work.now,
         )
     )

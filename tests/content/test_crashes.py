@@ -9,12 +9,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from server.content.storage import LocalStorage
+from server.content.tables import Content
 from server.db.database import Database
 from server.ports import SilentPublisher
 from tests.api import Api
 from tests.conftest import SECRET
 from tests.content import samples
 from tests.content.forms import eventually, files_under, raw_form, until_settled, upload
+from tests.content.tus import Cut, begun, offset_of, patch
 from tests.factories import World
 from tests.processes import command_of
 from tests.program import Program
@@ -94,3 +97,49 @@ async def test_killed_in_the_middle_of_processing(
     kept = files_under(program.folder / "var" / "uploads")
     assert len(kept) == 3
     assert [n["type"] for n in (await call("bo").get("/notifications")).json] == ["content_added"]
+
+
+async def test_killed_in_the_middle_of_a_resumable_upload(
+    program: Program, cast: World, call: Callable[[str], Api]
+) -> None:
+    course = await cast.course("ana")
+    uploads = program.folder / "var" / "uploads"
+    data = MP4_HEAD + bytes(i % 251 for i in range(1_500_000))
+    path = await begun(call("ana"), course.id, len(data))
+    assert (await patch(call("ana"), path, 0, data[:300_000])).status == 204
+    cut = await Cut.begin(program.port, cast.token("ana"), path, 300_000, len(data) - 300_000, data[300_000:900_000])
+    (part,) = (uploads / "incoming").glob("*.part")
+    await eventually(lambda: part.stat().st_size > 300_000)
+    await program.kill()
+    cut.abort()
+    await program.start()
+    offset = await offset_of(call("ana"), path)
+    assert 300_000 < offset == part.stat().st_size <= 900_000
+    assert (await patch(call("ana"), path, offset, data[offset:])).status == 204
+    assert files_under(uploads / "incoming") == []
+    (original,) = (uploads / "videos").rglob("original")
+    assert original.read_bytes() == data
+    assert (await until_settled(call("ana"), int(path.rpartition("/")[2])))["upload_status"] == "failed"  # no film
+
+
+async def test_killed_between_putting_a_file_in_its_place_and_saying_so(
+    program: Program, cast: World, call: Callable[[str], Api], sample: Callable[[str], Path]
+) -> None:
+    """As a crash there leaves it: all bytes moved, the row still `uploading`."""
+    course, data = await cast.course("ana"), sample("mp4").read_bytes()
+    storage = LocalStorage(program.folder / "var" / "uploads")
+    path = await begun(call("ana"), course.id, len(data))
+    assert (await patch(call("ana"), path, 0, data[:-1])).status == 204
+    content_id = int(path.rpartition("/")[2])
+    async with cast.database.read() as read:
+        row = await read.get(Content, content_id)
+    assert row is not None
+    assert row.original_key is not None
+    await program.kill()
+    part = storage.part_of(row.original_key)
+    part.write_bytes(data)
+    storage.adopt(row.original_key, part)
+    await program.start()
+    assert await offset_of(call("ana"), path) == len(data)
+    assert (await until_settled(call("ana"), content_id))["upload_status"] == "completed"
+    assert files_under(storage.incoming) == []

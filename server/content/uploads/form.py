@@ -72,12 +72,17 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
         raise Malformed(f"The form has more than {MOST_PARTS} parts.")
 
 
-async def _opened(request: web.Request) -> MultipartReader:
-    if not request.content_type.startswith("multipart/"):
-        raise Malformed("Send the file as multipart/form-data.")
+async def ask_for_body(request: web.Request) -> None:
+    """Whoever waits to be asked (Expect: 100-continue) is asked now."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer proper has not begun
+
+
+async def _opened(request: web.Request) -> MultipartReader:
+    if not request.content_type.startswith("multipart/"):
+        raise Malformed("Send the file as multipart/form-data.")
+    await ask_for_body(request)
     try:
         return await request.multipart()
     except _BAD_BYTES as error:
