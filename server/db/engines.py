@@ -15,10 +15,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from server.db.one_hop import Driver
+
 READ_CONNECTIONS = 4  # a fifth reader waits for one of them, at most POOL_WAIT_SECONDS
 POSTGRES_CONNECTIONS = 10  # per process; an eleventh waits, at most POOL_WAIT_SECONDS
 POOL_WAIT_SECONDS = 10
 BUSY_TIMEOUT_MS = 5000
+BEGIN_WRITE, BEGIN_READ = "BEGIN IMMEDIATE", "BEGIN"
 LOCK_MS, STATEMENT_MS = 2_000, 5_000  # PostgreSQL's own bounds; then it answers with an error
 COMMAND_SECONDS = 6.0  # ours, for a server that does not answer at all; the connection is given up
 CONNECT_SECONDS = 2.0
@@ -57,7 +60,7 @@ def open_engines(url: str) -> Engines:
         return Engines(engine, engine, is_sqlite=False)
     if path := make_url(url).database:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return Engines(_sqlite(url, 1, "BEGIN IMMEDIATE"), _sqlite(url, READ_CONNECTIONS, "BEGIN"), is_sqlite=True)
+    return Engines(_sqlite(url, 1, BEGIN_WRITE), _sqlite(url, READ_CONNECTIONS, BEGIN_READ), is_sqlite=True)
 
 
 def _sqlite(url: str, connections: int, begin: str) -> AsyncEngine:
@@ -66,6 +69,7 @@ def _sqlite(url: str, connections: int, begin: str) -> AsyncEngine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
+        module=Driver(),
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
 
@@ -83,6 +87,9 @@ def _sqlite(url: str, connections: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        if begin == BEGIN_READ:  # takes no lock before its first statement, and goes with it
+            connection.connection.dbapi_connection.begins = begin
+        else:
+            connection.exec_driver_sql(begin)
 
     return engine
