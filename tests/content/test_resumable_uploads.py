@@ -428,3 +428,28 @@ async def test_who_asks_first_sends_nothing_when_refused(api: ApiOf, world: Worl
         async with asyncio.timeout(10):
             assert expected in await reader.readline()
         writer.transport.abort()
+
+
+async def test_a_checksum_covers_all_of_a_request_or_nothing(
+    api: ApiOf, world: World, server: TestServer, uploads: Path
+) -> None:
+    course, data = await world.course("ana"), MP4_HEAD.ljust(900_000, b"\1")
+    path = await begun(api("ana"), course.id, len(data))
+    assert (await patch(api("ana"), path, 0, data[:1000])).status == 204
+    cut = await Cut.begin(
+        server.port, world.token("ana"), path, 1000, 899_000, data[1000:500_000], **checksum_of(data[1000:])
+    )
+    await eventually(lambda: part_size(uploads) > 1000)
+    assert await offset_of(api("ana"), path) == part_size(uploads) == 1000
+    assert await cut.status() == 409
+    cut.abort()
+
+
+async def test_a_creation_repeated_with_one_key_is_one_lesson(api: ApiOf, world: World) -> None:
+    course = await world.course("ana")
+    first, again = [
+        await create(api("ana"), course.id, 1000, headers={"Idempotency-Key": "the-same"}) for _ in range(2)
+    ]
+    assert (first.status, again.status) == (201, 201)
+    assert first.json["content"]["upload_url"] == again.json["content"]["upload_url"]
+    assert len((await api("ana").get(f"/courses/{course.id}/content")).json) == 1

@@ -66,7 +66,9 @@ class Cut:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def begin(cls, port: int | None, token: str, path: str, offset: int, length: int, data: bytes) -> Cut:
+    async def begin(
+        cls, port: int | None, token: str, path: str, offset: int, length: int, data: bytes, **headers: str
+    ) -> Cut:
         """Promise `length` bytes and send `data` of them."""
         assert port is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -78,6 +80,7 @@ class Cut:
             f"Content-Type: {OFFSET_STREAM}",
             f"Upload-Offset: {offset}",
             f"Content-Length: {length}",
+            *(f"{name}: {value}" for name, value in headers.items()),
         ]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
         await writer.drain()
