@@ -36,8 +36,8 @@ from signaling.rooms.timeline import Answer
 from signaling.rooms.writer import Writer
 from signaling.transport import Connection
 
-MEDIA = ("media_publish", "media_subscribe", "media_answer", "media_restart", "media_unpublish", "media_level")
-SIGNALING = frozenset({*MEDIA, "peer_signal"})
+MEDIA = ("media_publish", "media_subscribe", "media_answer", "media_restart", "media_unpublish", "media_prefer")
+SIGNALING = frozenset({*MEDIA, "media_level", "peer_signal"})
 CHAT = (protocol.ChatSend, protocol.ChatEdit, protocol.ChatReact)  # share the allowance for chat
 MOST_CHATTERS = 10_000  # chat allowances kept; full ones are dropped first, being worth nothing
 log = structlog.get_logger(__name__)
@@ -87,6 +87,7 @@ class LiveNamespace:
             "media_answer": media.answer,
             "media_restart": media.restart,
             "media_unpublish": media.unpublish,
+            "media_prefer": media.prefer,
             "auth_refresh": self._auth_refresh,
             **{event: partial(self._act, wanted) for event, wanted in ROOM_WISHES.items()},
         }

@@ -139,6 +139,13 @@ class MediaDesk:
             offer = await media.restart_subscribe(wish.live_session_id, peer)
         return {"revision": offer.revision, "sdp": offer.sdp, "bindings": offer.bindings}
 
+    async def prefer(self, client: Client, wish: protocol.MediaPrefer) -> Mapping[str, Any]:
+        self._room(client, wish.live_session_id)
+        paused: dict[tuple[int, str], bool] = {(one.user_id, one.source): one.paused for one in wish.sources}
+        with _translated():
+            await self._worker().prefer(wish.live_session_id, client.connection.id, paused)
+        return {}
+
     # ------------------------------------------------------------------ what rooms do
 
     def room_changed(self, live_session_id: int, before: Room, after: Room) -> None:

@@ -214,6 +214,23 @@ class MediaUnpublish(Passing):
     sources: Annotated[list[Source], Field(max_length=8)]
 
 
+class SourcePreferred(StrictWire):
+    """`paused`: its picture is not sent to this tab until unpaused; sound is never paused. `width`, in pixels, is for
+    when there is more than one size to choose from.
+    """
+
+    user_id: Id
+    source: Source
+    width: Annotated[int, Field(ge=0, le=16_384)] | None = None
+    paused: bool = False
+
+
+class MediaPrefer(Passing):
+    """Sources that are not named stay as they are."""
+
+    sources: Annotated[list[SourcePreferred], Field(max_length=32)]
+
+
 class AuthRefresh(StrictWire):
     client_id: Any = None
     token: Token
@@ -372,5 +389,6 @@ WISHES: dict[str, Wish] = {
     "media_answer": Wish(MediaAnswer, Done, "member", "Answer the server's offer of that revision."),
     "media_restart": Wish(MediaRestart, RestartAnswer, "member", "Restart ICE on one side."),
     "media_unpublish": Wish(MediaUnpublish, Done, "who has the floor", "Stop sending these sources."),
+    "media_prefer": Wish(MediaPrefer, Done, "member", "Pause pictures one does not look at, and have them again."),
     "auth_refresh": Wish(AuthRefresh, Done, "anyone signed in", "A fresh access token for this connection."),
 }

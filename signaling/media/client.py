@@ -108,6 +108,13 @@ class MediaClient:
         """ICE restart of the receiving connection: a new offer to answer. Raises PeerUnknown, MediaAway."""
         return _offer(await self._ask("restart_subscribe", room=room, peer=peer))
 
+    async def prefer(self, room: int, peer: str, paused: Mapping[tuple[int, str], bool]) -> None:
+        """Pause (True) or resume these users' sources towards this peer; pictures only. Raises PeerUnknown,
+        MediaAway.
+        """
+        named = [[user, source, is_paused] for (user, source), is_paused in paused.items()]
+        await self._ask("prefer", room=room, peer=peer, sources=named)
+
     def permit(
         self,
         room: int,

@@ -99,6 +99,12 @@ class Room:
         subscriber.link.restart()
         return subscriber.offer()
 
+    def prefer(self, peer: str, paused: Mapping[tuple[int, str], bool]) -> None:
+        """Pause or resume pictures towards a subscriber. Raises PeerUnknown."""
+        subscriber = self._subscriber(peer)
+        subscriber.prefer(paused)
+        self._replan_one(subscriber, self._published(), self._sources())
+
     def permit(
         self,
         may: Mapping[int, frozenset[str]],

@@ -55,6 +55,7 @@ class Service:
             "answer": self._answer,
             "restart_publish": self._restart_publish,
             "restart_subscribe": self._restart_subscribe,
+            "prefer": self._prefer,
             "permit": self._permit,
             "close_peer": self._close_peer,
             "close_room": self._close_room,
@@ -211,6 +212,10 @@ class Service:
 
     def _restart_subscribe(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         return _offered(self._known_room(message).restart_subscribe(str(message["peer"])))
+
+    def _prefer(self, side: WebSide, message: dict[str, Any]) -> None:
+        paused = {(int(user), str(source)): bool(is_paused) for user, source, is_paused in message["sources"]}
+        self._known_room(message).prefer(str(message["peer"]), paused)
 
     def _permit(self, side: WebSide, message: dict[str, Any]) -> None:
         may = {int(user): frozenset(str(source) for source in sources) for user, sources in message["may"]}

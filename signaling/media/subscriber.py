@@ -15,9 +15,11 @@ from signaling.media.dtls import rtp
 from signaling.media.errors import SdpInvalid
 from signaling.media.forward import Out
 from signaling.media.link import Host, Link
-from signaling.media.plan import NOBODY, POOL, Binding, Holders
+from signaling.media.plan import KIND, NOBODY, POOL, Binding, Holders
 from signaling.media.source import Source
 from signaling.media.values import Bindings, Offer
+
+PAUSED = 64  # pictures of one subscriber; with another the one paused first is forgotten, and is sent again
 
 
 class Subscriber:
@@ -35,6 +37,7 @@ class Subscriber:
         self.bindings: dict[str, Binding | None] = dict.fromkeys(self.outs)
         self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
         self._after: dict[str, int] = {}
+        self._paused: dict[tuple[int, str], None] = {}  # (user, source), in order of their pausing
 
     def offer(self) -> Offer:
         """The pool, under a new revision. Again after `link.restart()`: an ICE restart."""
@@ -67,6 +70,18 @@ class Subscriber:
                 out.bind(None)
         self.link.start(answer.fingerprints, server=answer.setup == "active")
 
+    def prefer(self, paused: Mapping[tuple[int, str], bool]) -> None:
+        """Pictures the browser does not want for now, or wants again; holds from the next `bind`. Sound is never
+        paused.
+        """
+        for key, is_paused in paused.items():
+            if not is_paused:
+                self._paused.pop(key, None)
+            elif KIND.get(key[1]) == "video":
+                self._paused[key] = None
+        while len(self._paused) > PAUSED:
+            del self._paused[next(iter(self._paused))]
+
     def bind(
         self, seats: Holders, bindings: Mapping[str, Binding | None], sources: Mapping[tuple[int, str], Source]
     ) -> bool:
@@ -80,7 +95,8 @@ class Subscriber:
                 self._after.pop(mid, None)
                 if out.is_video and (last := out.last_timestamp) is not None:
                     self._after[mid] = last
-            source = sources.get((binding.user_id, binding.source)) if binding is not None else None
+            key = (binding.user_id, binding.source) if binding is not None else None
+            source = sources.get(key) if key is not None and key not in self._paused else None
             if source is not (out.wanted or out.source):
                 out.bind(source)
         self.seats, self.bindings = seats, dict(bindings)

@@ -6,6 +6,7 @@
  */
 import { Capture } from "./media/capture.js";
 import { follow, speaking } from "./media/levels.js";
+import { Looking } from "./media/looking.js";
 import { Neighbours } from "./media/neighbours.js";
 import { Publisher } from "./media/publisher.js";
 import { Speakers } from "./media/speakers.js";
@@ -27,6 +28,9 @@ const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
 
 /** Cores below which a machine sends the small picture: encoding is most of what a page costs. */
 const SMALL_MACHINE_CORES = 4;
+
+/** What changes whether anybody can see pictures; picture in picture stays in sight beside other tabs. */
+const SIGHT = ["visibilitychange", "enterpictureinpicture", "leavepictureinpicture"];
 
 const after = (/** @type {number} */ seconds, /** @type {() => void} */ act) => setTimeout(act, seconds * 1000);
 
@@ -54,6 +58,7 @@ export class RoomMedia {
     this.subscriber = new Subscriber({
       wish, newPeer, after, onState: (receiving) => this.#show({ receiving }), onSlots: (slots) => this.#received(slots),
     });
+    this.looking = new Looking({ wish, after, isHidden: () => document.hidden && !document.pictureInPictureElement });
     this.speakers = new Speakers({ onChange: (sound) => this.#show({ sound }) });
     this.neighbours = new Neighbours();
     /** @type {MediaView} */
@@ -69,6 +74,9 @@ export class RoomMedia {
       live.on("media_closed", mine((fact) => this.#closed(fact))),
       follow(() => this.#loud(), (loud) => this.#show({ speaking: loud })),
     ];
+    const look = () => this.looking.look();
+    for (const event of SIGHT) document.addEventListener(event, look, true);
+    this.stops.push(() => SIGHT.forEach((event) => document.removeEventListener(event, look, true)));
     this.#quietForNeighbours();
     expose(this);
   }
@@ -191,6 +199,7 @@ export class RoomMedia {
   /** @param {import("./media/subscriber.js").Slot[]} slots */
   #received(slots) {
     this.#show({ slots });
+    this.looking.carry(slots);
     this.speakers.play(slots.filter((slot) => slot.kind === "audio").map((slot) => slot.track));
   }
 

@@ -22,6 +22,7 @@ class HeardWorker:
     def __init__(self) -> None:
         self.may: dict[int, frozenset[str]] = {}
         self.closed: list[str] = []
+        self.paused: list[dict[tuple[int, str], bool]] = []
         self.permits: list[tuple[dict[int, frozenset[str]], list[int], int, str]] = []
 
     async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
@@ -30,6 +31,9 @@ class HeardWorker:
     def permit(self, room: int, may: dict[int, frozenset[str]], order: list[int], revision: int, epoch: str) -> None:
         self.may = may
         self.permits.append((may, order, revision, epoch))
+
+    async def prefer(self, room: int, peer: str, paused: dict[tuple[int, str], bool]) -> None:
+        self.paused.append(paused)
 
     def close_peer(self, room: int, peer: str, reason: str) -> None:
         self.closed.append(reason)
@@ -76,3 +80,23 @@ async def test_policy_mute_and_removal_decide_whose_packets_flow(
         row = await read.get(LiveSession, room)
     assert row is not None and {epoch for *_, epoch in worker.permits} == {row.epoch}
     assert positions[-1] <= row.last_seq
+
+
+async def test_what_a_tab_does_not_look_at_reaches_the_worker_and_nonsense_does_not(
+    worker: HeardWorker, tab: Connect, world: World
+) -> None:
+    room, (bo,) = await a_class(tab, world, "bo")
+    camera = {"user_id": world.id_of("ana"), "source": "camera", "width": 320, "paused": True}
+    assert await bo.wish("media_prefer", live_session_id=room, sources=[camera]) == {"ok": True}
+    for wrong in (
+        [{**camera, "width": -1}],
+        [{**camera, "source": "lamp"}],
+        [{**camera, "more": 1}],
+        [camera] * 33,
+        None,
+    ):
+        answer = await bo.wish("media_prefer", live_session_id=room, sources=wrong)
+        assert answer["error"]["code"] == "invalid", answer
+    cleo = await tab("cleo")
+    assert (await cleo.wish("media_prefer", live_session_id=room, sources=[camera]))["error"]["code"] == "not_joined"
+    assert worker.paused == [{(world.id_of("ana"), "camera"): True}]

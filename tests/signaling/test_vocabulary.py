@@ -20,7 +20,7 @@ DURABLE = names("""
 """)
 PASSING = names("""
     join leave sync typing media_level media_publish media_subscribe media_answer media_restart media_unpublish
-    peer_signal auth_refresh
+    media_prefer peer_signal auth_refresh
 """)
 TOLD = names("""
     timeline room_opened room_closed presence poll_tally typing media_level notification live_session

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LiveProblem, lost } from "../../static/js/live/problem.js";
 import { Capture, faultOf } from "../../static/js/media/capture.js";
+import { Looking } from "../../static/js/media/looking.js";
 import { Publisher } from "../../static/js/media/publisher.js";
 import { Speakers } from "../../static/js/media/speakers.js";
 import { Subscriber } from "../../static/js/media/subscriber.js";
@@ -384,4 +385,63 @@ test("speakers: sound the browser holds back is a state, and a click lets it out
   assert.equal(views.at(-1).isBlocked, false);
   speakers.turn(false);
   assert.deepEqual([...speakers.players.values()].map((player) => player.muted), [true, true]);
+});
+
+function aLook() {
+  const clock = new StillClock();
+  const seen = { wishes: [], refusal: null, isHidden: false };
+  const looking = new Looking({
+    wish: async (event, { sources }) => {
+      seen.wishes.push(`${event} ${sources.map(({ user_id, source, paused }) => `${user_id}-${source}${paused ? " paused" : ""}`)}`);
+      if (seen.refusal) throw seen.refusal;
+    },
+    isHidden: () => seen.isHidden,
+    after: (seconds, act) => clock.after(seconds, act),
+  });
+  const slot = (user_id, source) => ({ kind: source === "microphone" ? "audio" : "video", binding: { user_id, source } });
+  looking.carry([slot(1, "camera"), slot(1, "microphone"), slot(2, "camera"), { kind: "video", binding: null }]);
+  return { looking, seen, clock, slot };
+}
+
+test("pictures out of sight are paused after a moment and come back at once; sound stays", async () => {
+  const { looking, seen, clock } = aLook();
+  looking.saw(2, "camera", false);
+  looking.saw(2, "camera", true);
+  clock.pass();
+  assert.deepEqual(seen.wishes, []);
+  looking.saw(2, "camera", false);
+  clock.pass();
+  await settled();
+  seen.isHidden = true;
+  looking.look();
+  clock.pass();
+  await settled();
+  seen.isHidden = false;
+  looking.look();
+  await settled();
+  looking.saw(2, "camera", true);
+  await settled();
+  assert.deepEqual(seen.wishes, [
+    "media_prefer 1-camera,2-camera paused", "media_prefer 1-camera paused,2-camera paused",
+    "media_prefer 1-camera,2-camera paused", "media_prefer 1-camera,2-camera",
+  ]);
+});
+
+test("what a hidden tab wants is said anew to a new connection, and to whoever could not hear it", async () => {
+  const { looking, seen, clock, slot } = aLook();
+  seen.isHidden = true;
+  looking.look();
+  seen.refusal = lost("interrupted");
+  clock.pass();
+  await settled();
+  seen.refusal = null;
+  clock.pass();
+  await settled();
+  looking.carry([]);
+  looking.carry([slot(3, "screen")]);
+  clock.pass();
+  await settled();
+  assert.deepEqual(seen.wishes, [
+    "media_prefer 1-camera paused,2-camera paused", "media_prefer 1-camera paused,2-camera paused", "media_prefer 3-screen paused",
+  ]);
 });

@@ -28,7 +28,8 @@ export const RoomStage = ({ classroom }) => {
       <div class="room-tiles" data-count=${Math.min(shown.length, 7)} data-screen=${shown.some((tile) => tile.source === "screen")}>
         ${shown.map((tile) => html`
           <div class="room-cell" key=${tile.key} data-of=${tile.source}>
-            <${RoomTile} tile=${tile} isSpeaking=${speaking.has(tile.person.user_id)} note=${noteOf(tile, media)} />
+            <${RoomTile} tile=${tile} isSpeaking=${speaking.has(tile.person.user_id)} note=${noteOf(tile, media)}
+              onSeen=${(/** @type {boolean} */ is) => classroom.devices.looking.saw(tile.person.user_id, tile.source, is)} />
           </div>`)}
       </div>
     </section>

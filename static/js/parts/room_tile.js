@@ -40,14 +40,26 @@ const Picture = ({ track, since, after, isMirrored, label, onShown }) => {
   return html`<video ref=${video} class=${isMirrored ? "is-mirrored" : ""} muted autoplay playsinline aria-label=${label}></video>`;
 };
 
-/** @param {{tile: Shown, isSpeaking: boolean, note: string}} props `note`: what to know about it now, in words. */
-export const RoomTile = ({ tile, isSpeaking, note }) => {
+/**
+ * @param {{tile: Shown, isSpeaking: boolean, note: string, onSeen: (is: boolean) => void}} props `note`: what to know about it
+ * now, in words; `onSeen`: it is in view, or not any more.
+ */
+export const RoomTile = ({ tile, isSpeaking, note, onSeen }) => {
+  const figure = useRef(/** @type {HTMLElement|null} */ (null));
+  useEffect(() => {
+    const view = new IntersectionObserver((entries) => onSeen(Boolean(entries.at(-1)?.isIntersecting)));
+    view.observe(/** @type {HTMLElement} */ (figure.current));
+    return () => {
+      view.disconnect();
+      onSeen(true);
+    };
+  }, []);
   const { person, source, track, since } = tile;
   const [isShown, show] = useState(false);
   const name = person.is_you ? `${person.name} (you)` : person.name;
   const isScreen = source === "screen";
   return html`
-    <figure class="room-tile" data-source=${source} data-shown=${Boolean(track) && isShown} data-speaking=${isSpeaking && !isScreen}
+    <figure ref=${figure} class="room-tile" data-source=${source} data-shown=${Boolean(track) && isShown} data-speaking=${isSpeaking && !isScreen}
       data-user=${person.user_id}>
       ${track && html`
         <${Picture} track=${track} since=${since} after=${tile.after} isMirrored=${tile.isMirrored} onShown=${show}

@@ -7,6 +7,8 @@ import time
 import pytest
 
 from signaling.media.client import SdpInvalid, Track
+from signaling.media.errors import PeerUnknown
+from signaling.media.subscriber import PAUSED
 from tests.signaling.media.conftest import Connect
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.scenes import ALL, ANA, BO, CLEO, ROOM, Web, a_class, counted
@@ -252,3 +254,43 @@ async def test_a_publisher_is_told_when_its_packets_arrived_also_those_it_may_no
         ana.send("microphone")
         await until(lambda told=told: len(ana.arrivals) >= told)  # type: ignore[misc]
     assert len(ana.arrivals) <= 9  # gathered, not one for each
+
+
+async def test_a_paused_picture_is_not_sent_until_it_is_wanted_again_and_sound_always_is(web: Web) -> None:
+    client, told = web
+    ana, bo = await a_class(client)
+    cleo = await SubscribingPeer(CLEO).subscribe(client, ROOM)
+    ana.send("camera", key=True, count=3)
+    await until(lambda: len(bo.packets["1"]) == len(cleo.packets["1"]) == 3)
+    bound = told.named("bindings")
+
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): True, (ANA, "microphone"): True, (99, "screen"): True})
+    asked = ana.keyframes_asked
+    ana.send("camera", key=True, count=20)
+    ana.send("microphone", count=20)
+    await until(lambda: len(bo.packets["0"]) == 20 and len(cleo.packets["1"]) == 23)
+    assert len(bo.packets["1"]) == 3
+    assert ana.keyframes_asked == asked
+
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): False})
+    await until(lambda: ana.keyframes_asked > asked, what="a keyframe request for the resumed picture")
+    ana.send("camera", count=4)
+    ana.send("camera", key=True, count=2)
+    await until(lambda: len(bo.packets["1"]) == 5 and len(cleo.packets["1"]) == 29)
+    numbers = [packet.seq for packet in bo.packets["1"]]
+    assert [(number - numbers[0]) & 0xFFFF for number in numbers] == [0, 1, 2, 3, 4]
+    assert told.named("bindings") == bound
+
+
+async def test_pauses_of_one_subscriber_are_bounded_and_those_of_nobody_are_refused(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True)
+    await until(lambda: bo.packets["1"])
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): True})
+    await client.prefer(ROOM, bo.name, {(1000 + user, "camera"): True for user in range(PAUSED)})
+    await until(lambda: ana.keyframes_asked, what="the forgotten pause has ended")
+    ana.send("camera", key=True, count=2)
+    await until(lambda: len(bo.packets["1"]) == 3)
+    with pytest.raises(PeerUnknown):
+        await client.prefer(ROOM, "nobody", {(ANA, "camera"): True})

@@ -161,6 +161,7 @@ const ANSWERS = {
     for (const source of sources) world.say("track_unpublished", me, { user_id: me, source });
     return {};
   },
+  media_prefer: () => ({ ok: true }),
   media_restart: () => refuse("invalid", "No such connection."),
 };
 
