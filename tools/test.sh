@@ -11,11 +11,13 @@ cd "$(dirname "$0")/.." || exit 1
 has_postgresql() { command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 has_redis() { command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1; }
 has_chromium() { command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1; }
+has_coturn() { command -v turnserver >/dev/null 2>&1; }
 
 missing_packages() {
     has_postgresql || printf ' postgresql'
     has_redis || printf ' redis-server'
     has_chromium || printf ' chromium'
+    has_coturn || printf ' coturn'
 }
 
 missing=$(missing_packages)
