@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from server.accounts.tokens import Tokens, derived_key
+from server.accounts.tokens import REMEMBERED, Tokens, derived_key
 from server.errors import TokenExpired, Unauthenticated
 
 SECRET = "a secret of forty characters or even more"
@@ -148,3 +148,23 @@ def test_a_refresh_token_that_is_not_ours_is_nothing(given: str) -> None:
     assert tokens.read_refresh(3, given) is None
     assert tokens.read_refresh(3, tokens.refresh(4, 5)) is None
     assert Tokens("another secret of forty characters, or so", 60).read_refresh(3, tokens.refresh(3, 5)) is None
+
+
+def test_a_token_that_was_read_before_still_has_its_times() -> None:
+    token = tokens.access(7, 3, NOW)
+    assert tokens.read_access(token, NOW) == tokens.read_access(token, NOW + timedelta(seconds=599))
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(token, NOW - timedelta(seconds=10))
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            tokens.read_access(token, NOW + timedelta(seconds=610))
+    with pytest.raises(Unauthenticated):
+        tokens.read_access(token[:-4] + "AAAA", NOW)
+    assert tokens.read_access(token, NOW).user_id == 7
+
+
+def test_tokens_remembered_are_bounded() -> None:
+    small = Tokens(SECRET, access_seconds=600)
+    for person in range(1, REMEMBERED + 3):
+        small.read_access(small.access(person, person, NOW), NOW)
+    assert 0 < len(small._signed) <= REMEMBERED
