@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
 
+from server.db.base import Base, UtcDateTime
 from server.db.database import Reading, Work
 from server.errors import Missing
 from server.events import NotificationsAdded
@@ -20,6 +21,7 @@ RECENT = timedelta(minutes=2)
 REPLAY_PAGE = 200  # read at a time
 LARGEST_REPLAY = 1_000  # the newest; a device that missed more reads the inbox over REST
 ROWS_PER_INSERT = 500
+_inbox = Base.metadata.tables[Notification.__tablename__].c
 
 
 async def notify(
@@ -59,6 +61,19 @@ async def listed(read: Reading, user_id: int, page: Page, only_unread: bool) -> 
     return list(await read.scalars(query.limit((page.limit or REPLAY_PAGE) + 1)))
 
 
+def _newest(later: Sequence[ColumnElement[bool]] = ()) -> Select[*tuple[Any, ...]]:
+    """Of the people and the moment it is given, and of what is `later`, oldest first."""
+    of_them = _inbox.user_id.in_(bindparam("people", expanding=True))
+    recent = and_(of_them, _inbox.created_at >= bindparam("since", type_=UtcDateTime))
+    newest = func.row_number().over(partition_by=_inbox.user_id, order_by=_inbox.id.desc())
+    ranked = select(_inbox.id, newest.label("place")).where(or_(recent, *later)).subquery()
+    kept = select(ranked.c.id).where(ranked.c.place <= LARGEST_REPLAY)
+    return select(*_inbox).where(_inbox.id.in_(kept)).order_by(_inbox.id)
+
+
+_NEWEST = _newest()  # made once and without entities: a crowd asks the same again and again
+
+
 async def missed(
     read: Reading, asked: Sequence[tuple[int, int | None]]
 ) -> dict[tuple[int, int | None], list[dict[str, Any]]]:
@@ -67,13 +82,10 @@ async def missed(
     `asked` are (person, id or None); oldest first, the newest LARGEST_REPLAY of a person; one query.
     """
     since = read.now - RECENT
-    recent = and_(Notification.user_id.in_({user_id for user_id, _ in asked}), Notification.created_at >= since)
-    later = [and_(Notification.user_id == who, Notification.id > after) for who, after in asked if after is not None]
-    newest = func.row_number().over(partition_by=Notification.user_id, order_by=Notification.id.desc())
-    ranked = select(Notification.id, newest.label("place")).where(or_(recent, *later)).subquery()
-    kept = select(ranked.c.id).where(ranked.c.place <= LARGEST_REPLAY)
-    inboxes: dict[int, list[Notification]] = defaultdict(list)
-    for row in await read.scalars(select(Notification).where(Notification.id.in_(kept)).order_by(Notification.id)):
+    later = [and_(_inbox.user_id == who, _inbox.id > after) for who, after in asked if after is not None]
+    people = list({user_id for user_id, _ in asked})
+    inboxes: dict[int, list[Any]] = defaultdict(list)
+    for row in await read.execute(_newest(later) if later else _NEWEST, {"people": people, "since": since}):
         inboxes[row.user_id].append(row)
     return {
         (user_id, after): [

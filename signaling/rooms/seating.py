@@ -9,23 +9,37 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, insert, select, update
 
+from server.db.base import Base, UtcDateTime
 from server.db.database import Reading, Work
 from server.live_sessions.tables import LiveSession, Participation, RoomConnection
 from signaling.rooms.commands import Enter, Leave, Vacate
 from signaling.rooms.state import TimelineEvent
 
+_PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
+_CONNECTIONS: BindParameter[str] = bindparam("connections", expanding=True)
+_ROOM: BindParameter[int] = bindparam("room")
+_stays, _here = (Base.metadata.tables[table.__tablename__] for table in (Participation, RoomConnection))
+_OPEN = and_(_stays.c.live_session_id == _ROOM, _stays.c.user_id.in_(_PEOPLE), _stays.c.left_at.is_(None))
+_OF_ROOM = _here.c.live_session_id == _ROOM
+# Made once and without entities: a crowd asks the same again and again, and the room's own row waits for the end.
+_HELD = select(_stays.c.user_id, _stays.c.last_seen_at).where(_OPEN, _stays.c.last_seen_at.is_not(None))
+_BEGIN, _CONNECT = insert(_stays), insert(_here)
+_TAKE = update(_stays).where(_OPEN, _stays.c.last_seen_at.is_not(None)).values(last_seen_at=None)
+_HOLD = (
+    update(_stays)
+    .where(_OPEN, _stays.c.last_seen_at.is_(None))
+    .values(last_seen_at=bindparam("now", type_=UtcDateTime))
+)
+_KNOWN = select(_here.c.connection_id).where(_OF_ROOM, _here.c.connection_id.in_(_CONNECTIONS))
+_DISCONNECT = delete(_here).where(_OF_ROOM, _here.c.connection_id.in_(_CONNECTIONS))
+_STAYING = select(_here.c.user_id).where(_OF_ROOM, _here.c.user_id.in_(_PEOPLE))
+
 
 async def held_since(read: Reading, live_session_id: int, user_ids: Collection[int]) -> dict[int, datetime]:
     """Of these people, those whose seat only is held for them, and since when; who is connected is left out."""
-    seats = select(Participation.user_id, Participation.last_seen_at).where(
-        Participation.live_session_id == live_session_id,
-        Participation.user_id.in_(user_ids),
-        Participation.left_at.is_(None),
-        Participation.last_seen_at.is_not(None),
-    )
-    return dict((await read.execute(seats)).all())
+    return dict((await read.execute(_HELD, {"room": live_session_id, "people": list(user_ids)})).all())
 
 
 async def begin_stays(work: Work, row: LiveSession, joined: Sequence[TimelineEvent]) -> None:
@@ -42,54 +56,27 @@ async def begin_stays(work: Work, row: LiveSession, joined: Sequence[TimelineEve
         }
         for event in joined
     ]
-    await work.execute(insert(Participation), stays)
+    await work.execute(_BEGIN, stays)
 
 
 async def connect(work: Work, row: LiveSession, wishes: Sequence[Enter], lease_id: int) -> None:
     """Each connection takes (or keeps) its person's seat."""
-    await work.execute(
-        update(Participation)
-        .where(
-            Participation.live_session_id == row.id,
-            Participation.user_id.in_([wish.user_id for wish in wishes]),
-            Participation.left_at.is_(None),
-        )
-        .values(last_seen_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    await work.execute(_TAKE, {"room": row.id, "people": [wish.user_id for wish in wishes]})
     people = {wish.connection_id: wish.user_id for wish in wishes}
-    known = select(RoomConnection.connection_id).where(
-        RoomConnection.live_session_id == row.id, RoomConnection.connection_id.in_(people)
-    )
-    for connection_id in await work.scalars(known):
+    for (connection_id,) in await work.execute(_KNOWN, {"room": row.id, "connections": list(people)}):
         del people[connection_id]
     if people:
         here = {"live_session_id": row.id, "lease_id": lease_id, "joined_at": work.now}
         rows = [{**here, "connection_id": found, "user_id": user_id} for found, user_id in people.items()]
-        await work.execute(insert(RoomConnection), rows)
+        await work.execute(_CONNECT, rows)
 
 
 async def disconnect(work: Work, row: LiveSession, wishes: Sequence[Vacate | Leave]) -> set[int]:
     """The connections go; the people who have no other in this room, whose seats are then held from now."""
-    of_room = RoomConnection.live_session_id == row.id
-    going = [wish.connection_id for wish in wishes]
     people = {wish.user_id for wish in wishes}
-    await work.execute(
-        delete(RoomConnection)
-        .where(of_room, RoomConnection.connection_id.in_(going))
-        .execution_options(synchronize_session=False)
-    )
-    people -= set(await work.scalars(select(RoomConnection.user_id).where(of_room, RoomConnection.user_id.in_(people))))
+    await work.execute(_DISCONNECT, {"room": row.id, "connections": [wish.connection_id for wish in wishes]})
+    staying = await work.execute(_STAYING, {"room": row.id, "people": list(people)})
+    people -= {user_id for (user_id,) in staying}
     if people:
-        await work.execute(
-            update(Participation)
-            .where(
-                Participation.live_session_id == row.id,
-                Participation.user_id.in_(people),
-                Participation.left_at.is_(None),
-                Participation.last_seen_at.is_(None),
-            )
-            .values(last_seen_at=work.now)
-            .execution_options(synchronize_session=False)
-        )
+        await work.execute(_HOLD, {"room": row.id, "people": list(people), "now": work.now})
     return people
