@@ -66,16 +66,24 @@ def dumps(value: Any) -> str:
     return text
 
 
-def dumps_all(values: Sequence[Any]) -> str:
-    """A JSON list; what is `Ready` in an object among `values` is put in as it is."""
-    return f"[{','.join(map(_with_ready, values))}]"
+def dumps_all(values: Sequence[Any], before: str = "") -> str:
+    """A JSON list behind `before`; what is `Ready` in an object among `values` is put in as it is, and copied once."""
+    pieces = [before, "["]
+    for index, value in enumerate(values):
+        if index:
+            pieces.append(",")
+        _put(pieces, value)
+    pieces.append("]")
+    return "".join(pieces)
 
 
-def _with_ready(value: Any) -> str:
+def _put(pieces: list[str], value: Any) -> None:
     if not isinstance(value, dict) or not any(isinstance(part, Ready) for part in value.values()):
-        return dumps(value)
-    parts = (part.json if isinstance(part, Ready) else dumps(part) for part in value.values())
-    return "{" + ",".join(f"{dumps(name)}:{part}" for name, part in zip(value, parts, strict=True)) + "}"
+        pieces.append(dumps(value))
+        return
+    for index, (name, part) in enumerate(value.items()):
+        pieces += ("{" if index == 0 else ",", dumps(name), ":", part.json if isinstance(part, Ready) else dumps(part))
+    pieces.append("}")
 
 
 def loads(text: str) -> Any:
