@@ -80,3 +80,14 @@ async def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SE
 def files_under(folder: Path) -> list[str]:
     """Every file below, as relative names."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+async def first_line(port: int | None, head: list[str]) -> bytes:
+    """The first line of the answer to a request of which only the head is sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write("\r\n".join(head).encode() + b"\r\n\r\n")
+    try:
+        async with asyncio.timeout(10):
+            return await reader.readline()
+    finally:
+        writer.transport.abort()

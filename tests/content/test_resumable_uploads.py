@@ -22,7 +22,7 @@ from server.content.wiring import LIBRARY, runner_of
 from server.jobs.tables import Job
 from server.settings import Settings
 from tests.api import Api
-from tests.content.forms import eventually, files_under, until_settled
+from tests.content.forms import eventually, files_under, first_line, until_settled
 from tests.content.tus import OFFSET_STREAM, VERSION, Cut, ask, begun, checksum_of, create, metadata, offset_of, patch
 from tests.factories import World
 
@@ -413,8 +413,7 @@ async def test_who_asks_first_sends_nothing_when_refused(api: ApiOf, world: Worl
     course = await world.course("ana", ["bo"])
     path = await begun(api("ana"), course.id, 1_000_000)
     for person, offset, expected in (("bo", 0, b" 404 "), ("ana", 7, b" 409 "), ("ana", 0, b" 100 ")):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        lines = [
+        head = [
             f"PATCH {path} HTTP/1.1",
             "Host: x",
             f"Authorization: Bearer {world.token(person)}",
@@ -424,10 +423,7 @@ async def test_who_asks_first_sends_nothing_when_refused(api: ApiOf, world: Worl
             "Content-Length: 1000000",
             "Expect: 100-continue",
         ]
-        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-        async with asyncio.timeout(10):
-            assert expected in await reader.readline()
-        writer.transport.abort()
+        assert expected in await first_line(server.port, head)
 
 
 async def test_a_checksum_covers_all_of_a_request_or_nothing(

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from server.content.uploads.intake import Intake
 from server.content.wiring import LIBRARY
 from tests.api import Api
-from tests.content.forms import eventually, files_under, raw_form, until_settled, upload, zeros
+from tests.content.forms import eventually, files_under, first_line, raw_form, until_settled, upload, zeros
 from tests.content.samples import KINDS, VIDEO_KINDS
 from tests.factories import World
 
@@ -262,8 +262,7 @@ async def test_a_client_that_asks_first_sends_nothing_when_refused(
 ) -> None:
     course = await world.course("ana", ["bo"])
     for person, expected in (("bo", b" 403 "), ("ana", b" 100 ")):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        lines = [
+        head = [
             f"POST /courses/upload-content?course_id={course.id}&type=video HTTP/1.1",
             "Host: x",
             f"Authorization: Bearer {world.token(person)}",
@@ -271,7 +270,4 @@ async def test_a_client_that_asks_first_sends_nothing_when_refused(
             "Content-Length: 1000000",
             "Expect: 100-continue",
         ]
-        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-        async with asyncio.timeout(10):
-            assert expected in await reader.readline()
-        writer.transport.abort()
+        assert expected in await first_line(server.port, head)
