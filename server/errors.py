@@ -88,8 +88,14 @@ class Invalid(LecternError):
     def __init__(self, detail: str | None = None, *, errors: list[dict[str, str]] | None = None, **extra: Any) -> None:
         if errors:
             extra["errors"] = errors
-            detail = detail or "; ".join(f"{e['pointer'] or 'body'}: {e['detail']}" for e in errors[:3])
+            detail = detail or _sentence(errors)
         super().__init__(detail, **extra)
+
+
+def _sentence(errors: list[dict[str, str]]) -> str:
+    """The first three in one line: "title is missing; limit needs a whole number."."""
+    named = ((e["pointer"].lstrip("/").replace("/", ".") or "The body", e["detail"]) for e in errors[:3])
+    return "; ".join(f"{name} {detail}" for name, detail in named) + "."
 
 
 class Malformed(LecternError):

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from server.errors import Invalid
+from server.findings import findings
 
 MAXIMUM_ID = 2**63 - 1
 
@@ -78,11 +79,7 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=10
 
 def invalid_from(error: ValidationError) -> Invalid:
     """Pydantic's findings as our refusal, with JSON pointers (RFC 6901)."""
-    found = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False)[:20]:
-        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
-        found.append({"pointer": pointer, "detail": item["msg"].removeprefix("Value error, ")})
-    return Invalid(errors=found)
+    return Invalid(errors=findings(error))
 
 
 def rfc3339(moment: datetime) -> str:
