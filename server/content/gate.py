@@ -16,7 +16,7 @@ from sqlalchemy import select, tuple_
 
 from server.accounts.tables import User
 from server.content.audience import Seen, viewer_of
-from server.content.links import CONTENT, FILE
+from server.content.links import CONTENT, FILE, SEEK, THUMBNAIL
 from server.content.rules import Entitlement
 from server.content.tables import Content
 from server.content.tickets import OPEN_REVISION, Subject, TicketInvalid, Tickets
@@ -151,16 +151,16 @@ def _lesson(
     content, course = contents[asked.subject.id]
     viewer = viewer_of(course, enrollments.get((course.id, asked.user_id)), asked.user_id)
     seen = Seen(content, course, viewer)
-    is_file = asked.subject.variant == FILE
-    answer = seen.may_watch() if is_file else seen.may_see()
+    variant = asked.subject.variant
+    answer = seen.may_see() if variant == THUMBNAIL else seen.may_watch()
     if not isinstance(answer, Entitlement):
         return answer
     if answer.revision not in (OPEN_REVISION, asked.revision):
         return NotEnrolled("Your place in this course has changed; open the lesson again.")
-    key = content.file_url if is_file else content.thumbnail_url
+    key = {FILE: content.file_url, SEEK: content.seek_sheet_key, THUMBNAIL: content.thumbnail_url}.get(variant)
     if key is None:
         return Missing()
-    return Pass(key, (content.served_mime_type or "application/octet-stream") if is_file else "image/webp")
+    return Pass(key, (content.served_mime_type or "application/octet-stream") if variant == FILE else "image/webp")
 
 
 def _course(asked: Asked, courses: dict[int, Course], enrollments: dict[tuple[int, int], Enrollment]) -> Answer:

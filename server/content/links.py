@@ -15,7 +15,7 @@ from server.http.keys import ACTOR, SETTINGS
 from server.http.middleware import ORIGINS
 
 TICKETS = web.AppKey("TICKETS", Tickets)
-FILE, THUMBNAIL = "file", "thumbnail"
+FILE, THUMBNAIL, SEEK = "file", "thumbnail", "seek"
 CONTENT, COURSES = "content", "courses"
 
 
@@ -34,6 +34,10 @@ class Links:
 
     def content_thumbnail(self, content_id: int, key: str | None, revision: int) -> str | None:
         return self._address(Subject(CONTENT, content_id, THUMBNAIL), key, revision) if key else None
+
+    def content_seek_sheet(self, content_id: int, key: str, revision: int) -> str:
+        """The address of a lesson's seek sheet, for who may watch it."""
+        return self._address(Subject(CONTENT, content_id, SEEK), key, revision)
 
     def course_thumbnail(self, course_id: int, key: str | None) -> str | None:
         """The address of a course's picture, or None without one; `key` is what `Course.thumbnail_url` holds."""

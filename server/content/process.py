@@ -14,9 +14,10 @@ from typing import Any
 from server.content import child, formats
 from server.content.child import WorkerRefused
 from server.content.disk import Disk
+from server.content.formats import VIDEO
 from server.content.progress_told import Told
 from server.content.rules import UploadStatus
-from server.content.service import CONVERT, PROCESS
+from server.content.service import CONVERT, PROCESS, SEEK_SHEET
 from server.content.storage import LocalStorage
 from server.content.tables import Content
 from server.content.uploads.turn import Turn
@@ -171,6 +172,8 @@ class Processing:
             students = await student_ids(work, row.course_id)
             body = course.title if course else ""
             await notify(work, students, "content_added", f"New lesson: {row.title}", body, data)
+            if row.content_type == VIDEO:
+                await queue.enqueue(work, SEEK_SHEET, row.id)
             work.announce(ContentReady(row.created_by, row.id, row.course_id, row.revision))
             return True
 
@@ -195,7 +198,7 @@ class Erasing:
         async with self._database.work("content erased") as work:
             gone = await work.get(Content, job.subject_id, for_update=True)
             if gone is not None:
-                gone.original_key = gone.file_url = gone.thumbnail_url = None
+                gone.original_key = gone.file_url = gone.thumbnail_url = gone.seek_sheet_key = None
 
     async def give_up(self, job: Claimed, code: str, detail: str) -> None:
         """The sweep at the next start tries again."""

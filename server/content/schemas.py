@@ -33,8 +33,21 @@ class ProgressShown(Wire):
     revision: int
 
 
+class SeekPreviewShown(Wire):
+    """One picture of small ones, along the rows: number n stands for what begins at n * seconds_per_tile."""
+
+    url: str
+    columns: int
+    rows: int
+    tile_width: int
+    tile_height: int
+    seconds_per_tile: float
+
+
 class ContentShown(Wire):
     """A lesson to one person: `file_url` is null for who may not watch it, and until it is ready.
+
+    `seek_preview`, of videos, comes a moment after `completed`, for who may watch.
 
     While it arrives by a resumable upload, `upload_url` is where to go on and `bytes_received` how far it is.
     """
@@ -50,6 +63,7 @@ class ContentShown(Wire):
     mime_type: str
     duration_seconds: float | None
     thumbnail_url: str | None
+    seek_preview: SeekPreviewShown | None
     upload_status: UploadStatus
     error_code: str | None
     processing_stage: str | None

@@ -23,7 +23,7 @@ from server.http.paging import Page
 from server.jobs import queue
 
 PROCESS, CONVERT, ERASE = "process_content", "convert_content", "erase_content"
-EXPIRE = "expire_upload"
+SEEK_SHEET, EXPIRE = "make_seek_sheet", "expire_upload"
 
 
 class InvalidContentStatus(Conflict):

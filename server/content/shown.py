@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from server.content.audience import Seen
 from server.content.links import Links
 from server.content.rules import AccessLevel, Entitlement, Reaction, UploadStatus
-from server.content.schemas import ContentShown, ProgressShown
+from server.content.schemas import ContentShown, ProgressShown, SeekPreviewShown
 from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
 from server.db.database import Reading
 from server.http.etags import QUOTE, etag_of, require_edition
@@ -64,9 +64,12 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
     watch, see = seen.may_watch(), seen.may_see()
     is_ready = row.upload_status == UploadStatus.COMPLETED and row.file_url is not None
     is_arriving = row.upload_status == UploadStatus.UPLOADING
-    file_url = thumbnail_url = None
+    file_url = thumbnail_url = seek_preview = None
     if isinstance(watch, Entitlement) and is_ready and row.file_url:
         file_url = links.content_file(row.id, row.file_url, watch.revision)
+        if row.seek_sheet_key and row.seek_sheet:
+            url = links.content_seek_sheet(row.id, row.seek_sheet_key, watch.revision)
+            seek_preview = SeekPreviewShown(url=url, **row.seek_sheet)
     if isinstance(see, Entitlement):
         thumbnail_url = links.content_thumbnail(row.id, row.thumbnail_url, see.revision)
     mine = engagement.mine.get(row.id)
@@ -83,6 +86,7 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
         mime_type=row.mime_type,
         duration_seconds=row.duration_seconds,
         thumbnail_url=thumbnail_url,
+        seek_preview=seek_preview,
         upload_status=UploadStatus(row.upload_status),
         error_code=row.error_code,
         processing_stage=row.processing_stage,

@@ -15,14 +15,16 @@ import structlog
 from sqlalchemy import select
 
 from server.content.disk import Disk
+from server.content.formats import VIDEO
 from server.content.rules import UploadStatus
-from server.content.service import CONVERT, ERASE, PROCESS
+from server.content.service import CONVERT, ERASE, PROCESS, SEEK_SHEET
 from server.content.storage import LocalStorage, token_of
 from server.content.tables import Content
 from server.courses.tables import Course
 from server.db.database import Database
 from server.events import ContentFailed
 from server.jobs import queue
+from server.jobs.tables import Job
 
 OLD_SECONDS = 3600.0
 log = structlog.get_logger(__name__)
@@ -40,6 +42,7 @@ class Sweep:
         removed = await self._remove_unfinished()
         removed += await self._remove_unknown()
         repaired = await self._repair_rows()
+        await self._ask_for_sheets()
         if removed or repaired:
             log.info("swept content", files_removed=removed, lessons_repaired=repaired)
 
@@ -103,6 +106,23 @@ class Sweep:
                 if not await queue.is_pending(work, [ERASE], content_id):
                     await queue.enqueue(work, ERASE, content_id)
         return count
+
+    async def _ask_for_sheets(self) -> None:
+        """Videos of earlier releases get a seek sheet; one whose sheet could not be made is not tried again."""
+        asked = select(Job.id).where(Job.kind == SEEK_SHEET, Job.subject_id == Content.id)
+        bare = select(Content.id).where(
+            Content.upload_status == UploadStatus.COMPLETED,
+            Content.content_type == VIDEO,
+            Content.deleted_at.is_(None),
+            Content.seek_sheet_key.is_(None),
+            ~asked.exists(),
+        )
+        async with self._database.read() as read:
+            many = list(await read.scalars(bare))
+        if many:
+            async with self._database.work("sweep seek sheets") as work:
+                for content_id in many:
+                    await queue.enqueue(work, SEEK_SHEET, content_id)
 
     async def _repair(self, content_id: int, *, is_there: bool) -> bool:
         async with self._database.work("sweep content") as work:

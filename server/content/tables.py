@@ -15,6 +15,7 @@ class Content(Base):
     """A lesson. `file_url` and `thumbnail_url` hold storage keys; clients get signed addresses made from them.
 
     `file_name`, `file_size` (bytes) and `mime_type` describe the original; `revision` orders processing events.
+    `seek_sheet` is what seeking.py says of the picture under `seek_sheet_key`; both come a moment after `completed`.
     Of resumable uploads alone: `upload_expires_at`, `upload_metadata` (the client's header), and `bytes_received` when
     somebody last wrote (the part file's size is the truth).
     """
@@ -50,6 +51,8 @@ class Content(Base):
     bytes_received: Mapped[int | None] = mapped_column(BigInt)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
+    seek_sheet_key: Mapped[str | None] = mapped_column(Text)
+    seek_sheet: Mapped[Any | None] = mapped_column(Json)
     revision: Mapped[int] = mapped_column(Integer, default=0)
     created_by: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

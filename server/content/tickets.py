@@ -34,7 +34,10 @@ class TicketExpired(Unauthenticated):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a ticket opens: a kind ("content", "courses"), an id, and the variant of its bytes ("file", "thumbnail")."""
+    """What a ticket opens: a kind ("content", "courses"), an id, and the variant of its bytes.
+
+    Variants are "file", "thumbnail" and "seek".
+    """
 
     kind: str
     id: int

@@ -16,8 +16,9 @@ from server.content.disk import Disk
 from server.content.files import Files
 from server.content.gate import Gate
 from server.content.process import Erasing, Processing
+from server.content.seeking import SeekSheets
 from server.content.serve import Sender
-from server.content.service import CONVERT, ERASE, EXPIRE, PROCESS
+from server.content.service import CONVERT, ERASE, EXPIRE, PROCESS, SEEK_SHEET
 from server.content.storage import LocalStorage
 from server.content.sweep import Sweep
 from server.content.tickets import Tickets
@@ -68,6 +69,7 @@ def runner_of(settings: Settings, database: Database, metrics: Metrics | None = 
     handlers: Mapping[str, Handler] = {
         PROCESS: processing,
         CONVERT: processing,
+        SEEK_SHEET: SeekSheets(database, storage, disk),
         ERASE: Erasing(database, storage, disk),
         EXPIRE: Expiring(database, storage, disk),
     }

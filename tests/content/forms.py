@@ -60,10 +60,15 @@ async def zeros(head: bytes, size: int, step: int = 1024 * 1024) -> AsyncIterato
 
 async def until_settled(api: Api, content_id: int) -> dict[str, Any]:
     """The lesson once it is ready or has failed."""
+    return await until_shown(api, content_id, lambda shown: shown["upload_status"] in ("completed", "failed"))
+
+
+async def until_shown(api: Api, content_id: int, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The lesson once `condition` holds for it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         shown = (await api.get(f"/content/{content_id}")).json
-        if shown["upload_status"] in ("completed", "failed"):
+        if condition(shown):
             return dict(shown)
         assert time.monotonic() < deadline, f"still {shown['upload_status']}: {shown}"
         await asyncio.sleep(0.05)

@@ -60,12 +60,17 @@ def _commands() -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
 
         return derive(order, tell)
 
+    def sheet(order: dict[str, Any]) -> dict[str, Any]:
+        from server.content.worker.sheet import sheet
+
+        return sheet(order["path"], order["duration"], order["output"])
+
     def picture(order: dict[str, Any]) -> dict[str, Any]:
         from server.content.worker.pictures import reencode
 
         return reencode(order["path"], order["output"])
 
-    return {"inspect": inspect, "derive": derive, "picture": picture}
+    return {"inspect": inspect, "derive": derive, "sheet": sheet, "picture": picture}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The uploader's bytes are never served: rewriting the container drops what was ap
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import av
 import av.error
 
 from server.content.worker import remux, transcode
+from server.content.worker.described import described
 from server.content.worker.inspect import open_named
 from server.content.worker.pictures import thumbnail_of
 from server.content.worker.refusal import Refused
@@ -44,8 +44,8 @@ def derive(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
         "duration": shown["duration"],
         "width": shown["width"],
         "height": shown["height"],
-        "file": _described(target, mime_type),
-        "thumbnail": _described(shown["thumbnail"], "image/webp") if shown["thumbnail"] else None,
+        "file": described(target, mime_type),
+        "thumbnail": described(shown["thumbnail"], "image/webp") if shown["thumbnail"] else None,
     }
 
 
@@ -81,12 +81,6 @@ def _look_at(target: Path, kind: str, expected: float, folder: Path) -> dict[str
             return {"duration": duration, "width": width, "height": height, "thumbnail": picture}
     except (av.error.FFmpegError, StopIteration) as error:
         raise Refused("unreadable", "Nothing in this file can be decoded.") from error
-
-
-def _described(path: Path, mime_type: str) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "size": path.stat().st_size, "sha256": digest, "mime_type": mime_type}
 
 
 def _refusal(error: av.error.FFmpegError) -> Refused | OSError:

@@ -9,39 +9,36 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import av
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
+from server.content.worker.keyframes import pictures_at, shown_size, upright
 from server.content.worker.refusal import Refused
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MOST_PIXELS = 50_000_000  # 13000 x 13000 fits in 21 kB of PNG and would take 500 MB to decode
 WIDTH, HEIGHT = 1280, 1280
-THUMBNAIL_WIDTH = 640
-THUMBNAIL_AT = 0.1  # of the duration: past titles and black
+THUMBNAIL_SIDE = 640
+THUMBNAIL_AT = (0.1, 0.3, 0.5)  # of the duration: past titles; the later ones when the first is black or blank
+PLAIN = 8.0  # a picture whose brightness varies less shows nothing
 QUALITY = 80
 
 
 def thumbnail_of(container: Any, duration: float, target: Path) -> tuple[int, int]:
-    """Write the picture at a tenth of the video as WebP; returns the video's width and height as shown."""
-    stream = container.streams.video[0]
-    stream.codec_context.thread_count = 1
-    wanted = duration * THUMBNAIL_AT
-    container.seek(int(wanted * av.time_base))
-    chosen = None
-    for frame in container.decode(stream):
-        chosen = frame
-        if frame.time is None or frame.time >= wanted:
+    """Write a telling picture of the video as WebP; returns the video's width and height as shown. Raises Refused."""
+    chosen, detail = None, -1.0
+    for frame in pictures_at(container, [duration * share for share in THUMBNAIL_AT]):
+        if frame is None or frame is chosen:
+            continue
+        image = upright(frame, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        found = ImageStat.Stat(image.convert("L")).stddev[0]
+        if found > detail:
+            chosen, shown, detail = frame, image, found
+        if detail >= PLAIN:
             break
     if chosen is None:
         raise Refused("unreadable", "No picture of this video can be decoded.")
-    image = chosen.to_image()
-    if chosen.rotation:
-        image = image.rotate(chosen.rotation, expand=True)
-    width, height = image.size
-    image.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
-    image.save(target, "WEBP", quality=QUALITY)
-    return width, height
+    shown.save(target, "WEBP", quality=QUALITY, method=2)
+    return shown_size(chosen)
 
 
 def reencode(path: str, output: str) -> dict[str, Any]:

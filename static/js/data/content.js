@@ -2,8 +2,10 @@
 import { api } from "../api.js";
 import { renew, resource } from "./resource.js";
 
+/** One picture of small ones, counted along its rows; number n shows what begins at n * seconds_per_tile.
+ * @typedef {{url: string, columns: number, rows: number, tile_width: number, tile_height: number, seconds_per_tile: number}} SeekPreview */
 /** @typedef {{id: number, course_id: number, title: string, description: string, content_type: "video" | "audio", file_url: string | null,
- *   thumbnail_url: string | null, duration_seconds: number | null, upload_status: "uploading" | "processing" | "completed" | "failed",
+ *   thumbnail_url: string | null, seek_preview?: SeekPreview | null, duration_seconds: number | null, upload_status: "uploading" | "processing" | "completed" | "failed",
  *   error_code: string | null, access_level: "free" | "premium" | "enrolled_only", is_preview: boolean, view_count: number, like_count: number,
  *   comment_count: number, liked: boolean, my_progress: any, processing_stage?: string | null, processing_percent?: number, bytes_received?: number, file_size?: number, file_name?: string}} Content */
 
