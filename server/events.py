@@ -80,6 +80,14 @@ class ContentProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentChanged:
+    """What a lesson is, whose it is or whether it is there at all has changed: who may have its bytes is asked anew."""
+
+    content_id: int
+    course_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentReady:
     user_id: int
     content_id: int

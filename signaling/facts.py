@@ -24,6 +24,7 @@ SHARED: dict[str, TypeAdapter[Any]] = {
         events.RoleChanged,
         events.Limited,
         events.ContentProgressed,
+        events.ContentChanged,
         events.ContentReady,
         events.ContentFailed,
         RoomOpened,

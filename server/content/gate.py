@@ -16,15 +16,16 @@ from sqlalchemy import select, tuple_
 
 from server.accounts.tables import User
 from server.content.audience import Seen, viewer_of
-from server.content.links import CONTENT, FILE, SEEK, THUMBNAIL
+from server.content.links import CAPTIONS, CONTENT, FILE, SEEK, THUMBNAIL
 from server.content.rules import Entitlement
-from server.content.tables import Content
+from server.content.tables import Content, ContentCaptions
 from server.content.tickets import OPEN_REVISION, Subject, TicketInvalid, Tickets
 from server.courses.tables import Course, Enrollment
 from server.db.database import Database, Reading
 from server.errors import LecternError, Missing, NotEnrolled
-from server.events import EnrollmentActivated, EnrollmentEnded, SignInsEnded
+from server.events import ContentChanged, EnrollmentActivated, EnrollmentEnded, SignInsEnded
 
+CAPTIONS_TYPE = "text/vtt; charset=utf-8"
 FRESH_SECONDS = 1.0
 LARGEST_CACHE = 4096  # the answer asked for longest ago goes first
 
@@ -47,6 +48,7 @@ class Pass:
 
 
 Answer = Pass | LecternError
+ENDING = (EnrollmentEnded, EnrollmentActivated, SignInsEnded, ContentChanged)  # what may end a right to bytes
 
 
 class Gate:
@@ -75,7 +77,7 @@ class Gate:
         return answer
 
     async def ask(self, many: Collection[Asked]) -> dict[Asked, Answer]:
-        """Ask the database about all of them together: three queries."""
+        """Ask the database about all of them together: four queries at most."""
         began = time.monotonic()
         async with self._database.read() as read:
             answers = await _answers(read, many)
@@ -88,7 +90,7 @@ class Gate:
 
     def publish(self, facts: Sequence[object]) -> None:
         """Whatever may end somebody's right makes us ask anew, running streams too."""
-        if any(isinstance(fact, (EnrollmentEnded, EnrollmentActivated, SignInsEnded)) for fact in facts):
+        if any(isinstance(fact, ENDING) for fact in facts):
             self._known.clear()
             self.changed.set()
 
@@ -123,12 +125,13 @@ async def _answers(read: Reading, many: Collection[Asked]) -> dict[Asked, Answer
         select(Enrollment).where(tuple_(Enrollment.course_id, Enrollment.user_id).in_(list(pairs)))
     )
     enrollments = {(row.course_id, row.user_id): row for row in rows}
+    texts = await _captions(read, many)
     answers: dict[Asked, Answer] = {}
     for asked in many:
         if asked.user_id not in welcome:
             answers[asked] = TicketInvalid()
         elif asked.subject.kind == CONTENT:
-            answers[asked] = _lesson(asked, contents, enrollments)
+            answers[asked] = _lesson(asked, contents, enrollments, texts)
         else:
             answers[asked] = _course(asked, courses, enrollments)
     return answers
@@ -145,6 +148,7 @@ def _lesson(
     asked: Asked,
     contents: dict[int, tuple[Content, Course]],
     enrollments: dict[tuple[int, int], Enrollment],
+    texts: dict[tuple[int, str], str],
 ) -> Answer:
     if asked.subject.id not in contents:
         return Missing()
@@ -157,10 +161,27 @@ def _lesson(
         return answer
     if answer.revision not in (OPEN_REVISION, asked.revision):
         return NotEnrolled("Your place in this course has changed; open the lesson again.")
-    key = {FILE: content.file_url, SEEK: content.seek_sheet_key, THUMBNAIL: content.thumbnail_url}.get(variant)
-    if key is None:
-        return Missing()
-    return Pass(key, (content.served_mime_type or "application/octet-stream") if variant == FILE else "image/webp")
+    key, mime_type = {
+        FILE: (content.file_url, content.served_mime_type or "application/octet-stream"),
+        SEEK: (content.seek_sheet_key, "image/webp"),
+        THUMBNAIL: (content.thumbnail_url, "image/webp"),
+    }.get(variant, (texts.get((content.id, variant)), CAPTIONS_TYPE))
+    return Pass(key, mime_type) if key else Missing()
+
+
+async def _captions(read: Reading, many: Collection[Asked]) -> dict[tuple[int, str], str]:
+    """The keys of the caption files that are asked for, by lesson and variant."""
+    wanted = {
+        (asked.subject.id, asked.subject.variant.removeprefix(CAPTIONS))
+        for asked in many
+        if asked.subject.kind == CONTENT and asked.subject.variant.startswith(CAPTIONS)
+    }
+    if not wanted:
+        return {}
+    rows = await read.scalars(
+        select(ContentCaptions).where(tuple_(ContentCaptions.content_id, ContentCaptions.lang).in_(list(wanted)))
+    )
+    return {(row.content_id, CAPTIONS + row.lang): row.key for row in rows}
 
 
 def _course(asked: Asked, courses: dict[int, Course], enrollments: dict[tuple[int, int], Enrollment]) -> Answer:

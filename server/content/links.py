@@ -16,6 +16,7 @@ from server.http.middleware import ORIGINS
 
 TICKETS = web.AppKey("TICKETS", Tickets)
 FILE, THUMBNAIL, SEEK = "file", "thumbnail", "seek"
+CAPTIONS = "captions."  # then the language
 CONTENT, COURSES = "content", "courses"
 
 
@@ -38,6 +39,10 @@ class Links:
     def content_seek_sheet(self, content_id: int, key: str, revision: int) -> str:
         """The address of a lesson's seek sheet, for who may watch it."""
         return self._address(Subject(CONTENT, content_id, SEEK), key, revision)
+
+    def content_captions(self, content_id: int, language: str, key: str, revision: int) -> str:
+        """The address of a lesson's captions in one language; who may watch may read."""
+        return self._address(Subject(CONTENT, content_id, CAPTIONS + language), key, revision)
 
     def course_thumbnail(self, course_id: int, key: str | None) -> str | None:
         """The address of a course's picture, or None without one; `key` is what `Course.thumbnail_url` holds."""

@@ -44,6 +44,20 @@ class SeekPreviewShown(Wire):
     seconds_per_tile: float
 
 
+class CaptionsShown(Wire):
+    """A caption track for `<track>`; `url` is null for who may not watch the lesson."""
+
+    lang: str
+    label: str
+    url: str | None
+
+
+class CaptionsAsked(Wire):
+    """What people call these captions; the language's tag when they call them nothing."""
+
+    label: Annotated[str, Field(max_length=60)] = ""
+
+
 class ContentShown(Wire):
     """A lesson to one person: `file_url` is null for who may not watch it, and until it is ready.
 
@@ -77,7 +91,9 @@ class ContentShown(Wire):
     like_count: int
     comment_count: int
     liked: bool
+    reactions: dict[Reaction, int]
     my_reaction: Reaction | None
+    captions: list[CaptionsShown]
     my_progress: ProgressShown | None
     width: int | None
     height: int | None

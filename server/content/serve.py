@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -32,6 +34,7 @@ class Sender:
         self._storage, self._files, self._gate = storage, files, gate
         self._policy = "cross-origin" if is_cross_origin else "same-origin"
         self._streams: dict[int, tuple[web.Request, Asked]] = {}  # by identity: a request is a mapping and has no hash
+        self._tails: dict[asyncio.Transport, set[Asked]] = {}  # answered, and not yet with the viewer
         self._watching: asyncio.Task[None] | None = None
 
     async def send(self, request: web.Request, asked: Asked) -> web.StreamResponse:
@@ -51,8 +54,8 @@ class Sender:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        for request, _ in list(self._streams.values()):
-            _cut(request)
+        for transport, _ in self._sent():
+            _cut(transport)
 
     async def _answer(self, request: web.Request, asked: Asked, admitted: Pass, file: OpenFile) -> web.StreamResponse:
         etag = etag_of_key(admitted.key)
@@ -65,7 +68,11 @@ class Sender:
             return web.Response(status=range_.status, headers=headers)
         if range_.length <= STEP_BYTES:
             body = await self._files.read(file, range_.start, range_.length)
-            return web.Response(status=range_.status, headers=headers, body=bytes(body))
+            short = web.Response(status=range_.status, headers=headers, body=bytes(body))
+            with self._watched(request, asked), contextlib.suppress(ConnectionError):
+                await short.prepare(request)
+                await short.write_eof()
+            return short
         response = web.StreamResponse(status=range_.status, headers=headers)
         response.content_length = range_.length
         await response.prepare(request)
@@ -111,25 +118,37 @@ class Sender:
         try:
             yield
         finally:
+            # Written is not received: what a slow viewer has not taken yet is still ours to hold back.
+            if request.transport is not None and not _is_all_taken(request.transport):
+                self._tails.setdefault(request.transport, set()).add(asked)
             del self._streams[id(request)]
 
     async def _watch(self) -> None:
         """While anything is sent, ask again about everyone it is sent to; ends by itself."""
-        while self._streams:
+        while self._streams or self._tails:
             self._gate.changed.clear()
             try:
                 async with asyncio.timeout(WATCH_SECONDS):
                     await self._gate.changed.wait()
             except TimeoutError:
                 pass
+            self._tails = {each: asked for each, asked in self._tails.items() if not _is_all_taken(each)}
+            sent = self._sent()
+            if not sent:
+                continue
             try:
-                answers = await self._gate.ask({asked for _, asked in self._streams.values()})
+                answers = await self._gate.ask({asked for _, asked in sent})
             except LecternError as error:
                 log.warning("streams go on unchecked", code=error.code)
                 continue
-            for request, asked in list(self._streams.values()):
+            for transport, asked in sent:
                 if isinstance(answers.get(asked), LecternError):
-                    _cut(request)
+                    _cut(transport)
+
+    def _sent(self) -> list[tuple[asyncio.Transport | None, Asked]]:
+        """Every connection that bytes are sent over or wait in, and for whom."""
+        streams = [(request.transport, asked) for request, asked in self._streams.values()]
+        return [*streams, *((each, asked) for each, many in self._tails.items() for asked in many)]
 
 
 def etag_of_key(key: str) -> str:
@@ -137,10 +156,25 @@ def etag_of_key(key: str) -> str:
     return '"' + key.rpartition("/")[2].partition(".")[0] + '"'
 
 
-def _cut(request: web.Request) -> None:
+def _is_all_taken(transport: asyncio.Transport) -> bool:
+    """Whether everything written has reached the other side, or nobody is there any more."""
+    if transport.is_closing():
+        return True
+    if transport.get_write_buffer_size():
+        return False
+    opened = transport.get_extra_info("socket")
+    if opened is None or not hasattr(termios, "TIOCOUTQ"):
+        return True
+    try:
+        unsent = fcntl.ioctl(opened.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    except OSError:
+        return True
+    return unsent == b"\0\0\0\0"
+
+
+def _cut(transport: asyncio.Transport | None) -> None:
     """End the connection now: a reset takes back even what the kernel still holds for it."""
-    transport = request.transport
-    if transport is None:
+    if transport is None or transport.is_closing():
         return
     opened = transport.get_extra_info("socket")
     if opened is not None:

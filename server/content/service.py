@@ -19,6 +19,7 @@ from server.courses import service as courses
 from server.courses.tables import Course
 from server.db.database import Reading, Work
 from server.errors import Conflict, Invalid, NotCourseInstructor
+from server.events import ContentChanged
 from server.http.paging import Page
 from server.jobs import queue
 
@@ -125,6 +126,7 @@ async def change(
     for name, value in wanted.model_dump(mode="json", exclude_unset=True, exclude_none=True).items():
         setattr(seen.content, name, value)
     seen.content.updated_at = work.now
+    work.announce(ContentChanged(content_id, seen.course.id))
     return seen
 
 
@@ -142,6 +144,7 @@ async def delete(work: Work, actor: Actor, content_id: int, guard: Callable[[Con
     guard(seen.content)
     seen.content.deleted_at = seen.content.updated_at = work.now
     await queue.enqueue(work, ERASE, content_id)
+    work.announce(ContentChanged(content_id, seen.course.id))
 
 
 async def retry(work: Work, actor: Actor, content_id: int) -> Seen:

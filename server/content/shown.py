@@ -1,19 +1,19 @@
-"""Lessons as one person sees them: counts, progress and reaction, signed addresses; four queries for any list."""
+"""Lessons as one person sees them: counts, progress and reaction, signed addresses; five queries for any list."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 from sqlalchemy import func, select
 
+from server.content import captions
 from server.content.audience import Seen
 from server.content.links import Links
 from server.content.rules import AccessLevel, Entitlement, Reaction, UploadStatus
-from server.content.schemas import ContentShown, ProgressShown, SeekPreviewShown
-from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
+from server.content.schemas import CaptionsShown, ContentShown, ProgressShown, SeekPreviewShown
+from server.content.tables import Content, ContentCaptions, ContentComment, ContentLike, ContentProgress
 from server.db.database import Reading
 from server.http.etags import QUOTE, etag_of, require_edition
 
@@ -22,9 +22,10 @@ from server.http.etags import QUOTE, etag_of, require_edition
 class Engagement:
     """What people did with some lessons, by content id."""
 
-    likes: dict[int, int]
+    reactions: dict[int, dict[Reaction, int]]
     comments: dict[int, int]
     mine: dict[int, str]
+    captions: dict[int, list[ContentCaptions]]
     progress: dict[int, ContentProgress]
 
 
@@ -73,6 +74,7 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
     if isinstance(see, Entitlement):
         thumbnail_url = links.content_thumbnail(row.id, row.thumbnail_url, see.revision)
     mine = engagement.mine.get(row.id)
+    reactions = engagement.reactions.get(row.id, {})
     progress = engagement.progress.get(row.id)
     return ContentShown(
         id=row.id,
@@ -97,10 +99,21 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
         is_preview=row.is_preview,
         access_level=AccessLevel(row.access_level),
         view_count=row.view_count,
-        like_count=engagement.likes.get(row.id, 0),
+        like_count=sum(reactions.values()),
         comment_count=engagement.comments.get(row.id, 0),
         liked=mine is not None,
+        reactions={reaction: reactions.get(reaction, 0) for reaction in Reaction},
         my_reaction=Reaction(mine) if mine else None,
+        captions=[
+            CaptionsShown(
+                lang=one.lang,
+                label=one.label,
+                url=links.content_captions(row.id, one.lang, one.key, watch.revision)
+                if isinstance(watch, Entitlement)
+                else None,
+            )
+            for one in engagement.captions.get(row.id, [])
+        ],
         my_progress=progress_shown(progress) if progress else None,
         width=row.width,
         height=row.height,
@@ -112,10 +125,19 @@ def _one(seen: Seen, engagement: Engagement, links: Links) -> ContentShown:
 
 async def _engagement(read: Reading, ids: Collection[int], user_id: int) -> Engagement:
     if not ids:
-        return Engagement({}, {}, {}, {})
-    likes = await _counts(read, ContentLike.content_id, ContentLike.content_id.in_(ids))
-    visible = ContentComment.content_id.in_(ids) & ContentComment.deleted_at.is_(None)
-    comments = await _counts(read, ContentComment.content_id, visible)
+        return Engagement({}, {}, {}, {}, {})
+    reactions: dict[int, dict[Reaction, int]] = {}
+    for content_id, reaction, many in await read.execute(
+        select(ContentLike.content_id, ContentLike.reaction, func.count())
+        .where(ContentLike.content_id.in_(ids))
+        .group_by(ContentLike.content_id, ContentLike.reaction)
+    ):
+        reactions.setdefault(content_id, {})[Reaction(reaction)] = many
+    comments = await read.execute(
+        select(ContentComment.content_id, func.count().label("many"))
+        .where(ContentComment.content_id.in_(ids), ContentComment.deleted_at.is_(None))
+        .group_by(ContentComment.content_id)
+    )
     mine = await read.execute(
         select(ContentLike.content_id, ContentLike.reaction).where(
             ContentLike.content_id.in_(ids), ContentLike.user_id == user_id
@@ -125,15 +147,9 @@ async def _engagement(read: Reading, ids: Collection[int], user_id: int) -> Enga
         select(ContentProgress).where(ContentProgress.content_id.in_(ids), ContentProgress.user_id == user_id)
     )
     return Engagement(
-        likes,
-        comments,
+        reactions,
+        {row.content_id: row.many for row in comments},
         {row.content_id: row.reaction for row in mine},
+        await captions.of_lessons(read, ids),
         {row.content_id: row for row in progress},
     )
-
-
-async def _counts(read: Reading, column: Any, condition: Any) -> dict[int, int]:
-    found = await read.execute(
-        select(column.label("about"), func.count().label("many")).where(condition).group_by(column)
-    )
-    return {row.about: row.many for row in found}

@@ -60,6 +60,21 @@ class Content(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class ContentCaptions(Base):
+    """What is said in a lesson, in one language (a BCP 47 tag): `key` is the stored WebVTT file, `label` its name."""
+
+    __tablename__ = "content_captions"
+    __table_args__ = (Index("uq_content_captions_content_id_lang", "content_id", "lang", unique=True), AUTOINCREMENT)
+
+    id: Mapped[int] = identity()
+    content_id: Mapped[int] = mapped_column(BigInt, ForeignKey("course_content.id"))
+    lang: Mapped[str] = mapped_column(String(20))
+    label: Mapped[str] = mapped_column(String(60))
+    key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ContentProgress(Base):
     """How far one person is: `watched` is a sorted list of disjoint [from, to] in seconds, `percent` 0 to 100.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.content import pictures, service
+from server.content import captions, pictures, service
 from server.content.audience import to_edit
 from server.content.links import CONTENT, COURSES, links_of
-from server.content.schemas import ContentShown, UploadAccepted
+from server.content.schemas import CaptionsAsked, ContentShown, UploadAccepted
 from server.content.shown import shown
 from server.content.tables import Content
 from server.content.tickets import Subject, TicketExpired, TicketInvalid
@@ -24,14 +24,19 @@ from server.errors import (
     OutcomeUnknown,
     PremiumRequired,
     RateLimited,
+    Stalled,
     TooLarge,
     TypeNotAllowed,
 )
 from server.http.keys import ACTOR, DATABASE
-from server.http.routes import FORM, Request, Routes, Who, path_id
+from server.http.routes import CAPTIONS, FORM, Request, Routes, Who, path_id
 
 route = Routes("content")
 PICTURE_REFUSALS = (NotCourseInstructor, Missing, Malformed, Invalid, TooLarge, TypeNotAllowed, ContentMismatch, NoRoom)
+CAPTION_REFUSALS = (
+    *(NotCourseInstructor, Missing, Malformed, Invalid, Stalled, TooLarge, ContentMismatch, NoRoom),
+    captions.TooManyLanguages,
+)
 MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Missing)
 
 
@@ -80,6 +85,44 @@ async def put_thumbnail(request: Request) -> ContentShown:
         await library.disk.run(library.storage.delete, old)
     async with database.read() as read:
         return await shown(read, await to_edit(read, actor, content_id), links_of(request))
+
+
+@route.put(
+    "/content/{content_id}/captions/{lang}",
+    answers=ContentShown,
+    consumes=CAPTIONS,
+    query=CaptionsAsked,
+    door=_editor,
+    refuses=CAPTION_REFUSALS,
+)
+async def put_captions(request: Request, asked: CaptionsAsked) -> ContentShown:
+    """Caption a lesson in a language (`en`, `pt-BR`): WebVTT of at most 1 MB, as the body or as a form's `file`."""
+    database, library = request.app[DATABASE], request.app[LIBRARY]
+    content_id, language = path_id(request, "content_id"), captions.language_of(request)
+    async with database.read() as read:
+        folder = await captions.folder_of(read, content_id)
+    received = await captions.receive(request, library.intake, folder, asked.label)
+    try:
+        async with database.work("put captions") as work:
+            _, old = await captions.put(work, request[ACTOR], content_id, language, received)
+    except OutcomeUnknown:
+        raise  # the row may name it
+    except Exception:
+        await library.disk.run(library.storage.delete, received.key)
+        raise
+    if old is not None:
+        await library.disk.run(library.storage.delete, old)
+    async with database.read() as read:
+        return await shown(read, await to_edit(read, request[ACTOR], content_id), links_of(request))
+
+
+@route.delete("/content/{content_id}/captions/{lang}", door=_editor, refuses=(Missing, NotCourseInstructor, Invalid))
+async def delete_captions(request: Request) -> None:
+    """Take a lesson's captions in this language away."""
+    library, language = request.app[LIBRARY], captions.language_of(request)
+    async with request.app[DATABASE].work("delete captions") as work:
+        key = await captions.remove(work, request[ACTOR], path_id(request, "content_id"), language)
+    await library.disk.run(library.storage.delete, key)
 
 
 async def _media(request: Request, kind: str, id_name: str) -> web.StreamResponse:

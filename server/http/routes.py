@@ -35,7 +35,8 @@ Handler = Callable[..., Awaitable[Any]]
 Door = Callable[[Request], Awaitable[None]]
 FORM = "multipart/form-data"
 OFFSET_STREAM = "application/offset+octet-stream"
-STREAMED = (FORM, OFFSET_STREAM)  # never held in memory, and judged before they are asked for
+CAPTIONS = "text/vtt"
+STREAMED = (FORM, OFFSET_STREAM, CAPTIONS)  # never held in memory, and judged before they are asked for
 MAXIMUM_DEPTH = 64  # deeper JSON is refused as malformed
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sqlalchemy import select
 
+from server.accounts.tables import User
 from server.content.tables import Content
 from server.content.wiring import LIBRARY
 from server.courses.tables import Course, Enrollment
@@ -22,6 +25,7 @@ from tests.factories import World
 ApiOf = Callable[[str | None], Api]
 BYTES = bytes(range(256)) * 4096  # a mebibyte
 CUT_SECONDS = 2.0
+SLOW_WINDOW = 4096  # what the slow viewer's system takes in advance
 
 
 @pytest.fixture
@@ -136,27 +140,118 @@ async def test_rows_show_each_person_what_they_may_have(api: ApiOf, world: World
     assert (await api("eve").get(f"/courses/{draft.id}/content")).status == 404
 
 
-async def test_revoking_ends_tickets_and_a_stream_under_way(
-    api: ApiOf, world: World, put_file: Callable[..., str], server: TestServer
+class Viewing:
+    """A viewer on a slow line: it takes little at a time and never stops; `cut_at` is when its connection ended."""
+
+    def __init__(self, port: int, url: str, range_: str | None = None) -> None:
+        self._port, self._path, self._range = port, url.split(str(port), 1)[1], range_
+        self.began = asyncio.Event()
+        self.cut_at: float | None = None
+        self.received = 0
+
+    async def watch(self) -> None:
+        opened = socket.socket()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_WINDOW)
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, ("127.0.0.1", self._port))
+        reader, writer = await asyncio.open_connection(sock=opened, limit=SLOW_WINDOW)
+        range_ = f"Range: bytes={self._range}\r\n" if self._range else ""
+        try:
+            writer.write(f"GET {self._path} HTTP/1.1\r\nHost: x\r\n{range_}\r\n".encode())
+            assert b" 20" in await reader.readline()
+            self.began.set()
+            while data := await reader.read(512):
+                self.received += len(data)
+                await asyncio.sleep(0.02)  # the line itself, not a wait for something
+            self.cut_at = time.monotonic()
+        except ConnectionError:
+            self.cut_at = time.monotonic()
+        finally:
+            writer.transport.abort()
+
+
+@pytest.fixture
+async def viewing(server: TestServer) -> AsyncIterator[Callable[..., Any]]:
+    """`await viewing(url)` is somebody watching from now on, until the test ends."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start(url: str, range_: str | None = None) -> Viewing:
+        assert server.port is not None
+        viewer = Viewing(server.port, url, range_)
+        tasks.append(asyncio.create_task(viewer.watch()))
+        async with asyncio.timeout(10):
+            await viewer.began.wait()
+        return viewer
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def all_cut(viewers: Mapping[str, Viewing], since: float) -> dict[str, float]:
+    """How long after `since` each was cut; waits a little longer than is allowed."""
+    deadline = since + 2 * CUT_SECONDS
+    while any(viewer.cut_at is None for viewer in viewers.values()) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    return {name: (viewer.cut_at or deadline) - since for name, viewer in viewers.items()}
+
+
+async def test_whatever_ends_the_right_to_it_cuts_what_is_being_sent_within_two_seconds(
+    api: ApiOf, world: World, put_file: Callable[..., str], viewing: Callable[..., Any]
 ) -> None:
     course = await world.course("ana", ["bo"])
-    row = await lesson(world, course, put_file(bytes(64 * 1024 * 1024)))
-    url = (await api("bo").get(f"/content/{row.id}")).json["file_url"]
-    assert (await fetch(url, Range="bytes=0-9")).status == 206
-    # A viewer that has begun and does not read on, as a paused player: the connection itself must end.
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=65_536)
-    path = url.split(str(server.port), 1)[1]
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert b" 200 " in await reader.readline()
-    began = time.monotonic()
-    assert (await api("ana").delete(f"/courses/{course.id}/enrollments/{world.id_of('bo')}")).status in (200, 204)
-    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        async with asyncio.timeout(10):
-            await reader.readexactly(64 * 1024 * 1024)
-    assert time.monotonic() - began < CUT_SECONDS + 1.0
-    refused = await fetch(url, Range="bytes=0-9")
+    await world.enroll(course, "cleo", tier="premium")
+    large = put_file(bytes(16 * 1024 * 1024))
+    rows = {name: await lesson(world, course, large, title=name) for name in ("plain", "raised", "deleted")}
+    rows["premium"] = await lesson(world, course, large, access_level="premium")
+    rows["preview"] = await lesson(world, course, large, is_preview=True)
+
+    async def url(person: str, name: str) -> str:
+        return str((await api(person).get(f"/content/{rows[name].id}")).json["file_url"])
+
+    urls = {name: await url("bo", name) for name in ("plain", "raised", "deleted")}
+    ended = {
+        **{name: await viewing(each) for name, each in urls.items()},
+        "short": await viewing(urls["plain"], "0-200000"),  # written whole, and still in the kernel
+        "premium": await viewing(await url("cleo", "premium")),
+        "preview": await viewing(await url("eve", "preview")),
+    }
+    kept = {"instructor": await viewing(await url("ana", "plain")), "cleo": await viewing(await url("cleo", "raised"))}
+    since = time.monotonic()
+    answers = [
+        await api("ana").patch(f"/content/{rows['raised'].id}", {"access_level": "premium"}),
+        await api("ana").delete(f"/content/{rows['deleted'].id}"),
+        await api("ana").patch(f"/courses/{course.id}/enrollments/{world.id_of('cleo')}", {"tier": "standard"}),
+        await api("ana").patch(f"/content/{rows['preview'].id}", {"is_preview": False}),
+        await api("ana").delete(f"/courses/{course.id}/enrollments/{world.id_of('bo')}"),
+    ]
+    assert [answer.status for answer in answers] == [200, 204, 200, 200, 204]
+    took = await all_cut({**ended, "cleo": kept["cleo"]}, since)
+    assert {name: seconds for name, seconds in took.items() if seconds > CUT_SECONDS} == {}
+    assert kept["instructor"].cut_at is None
+    refused = await fetch(urls["plain"], Range="bytes=0-9")
     assert (refused.status, refused.code) == (403, "not_enrolled")
-    writer.close()
+
+
+async def test_what_another_process_sends_is_cut_within_two_seconds_too(
+    api: ApiOf, world: World, put_file: Callable[..., str], viewing: Callable[..., Any]
+) -> None:
+    course = await world.course("ana", ["bo", "cleo"])
+    row = await lesson(world, course, put_file(bytes(16 * 1024 * 1024)))
+    urls = {person: (await api(person).get(f"/content/{row.id}")).json["file_url"] for person in ("bo", "cleo", "ana")}
+    viewers = {person: await viewing(url) for person, url in urls.items()}
+    short = await viewing(urls["bo"], "0-200000")
+    async with world.database.work("elsewhere") as work:  # no fact reaches the server under test
+        for enrollment in await work.scalars(select(Enrollment).filter_by(user_id=world.id_of("bo"))):
+            enrollment.status, enrollment.revision = "revoked", enrollment.revision + 1
+        cleo = await work.get(User, world.id_of("cleo"), for_update=True)
+        assert cleo is not None
+        cleo.disabled_at = work.now
+    took = await all_cut({"bo": viewers["bo"], "short": short, "cleo": viewers["cleo"]}, time.monotonic())
+    assert {name: seconds for name, seconds in took.items() if seconds > CUT_SECONDS} == {}
+    assert viewers["ana"].cut_at is None
+    assert viewers["ana"].received > 0
 
 
 async def test_another_process_notices_a_revocation_within_two_seconds(
