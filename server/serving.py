@@ -21,6 +21,7 @@ from aiohttp import web
 
 from server import app as application
 from server.http.keys import READINESS
+from server.http.protocol import Runner
 from server.listening import BACKLOG
 from server.settings import Settings
 from server.supervisor import MediaSupervisor
@@ -133,7 +134,7 @@ def _leave_at_last() -> threading.Timer:
 
 def runner_of(app: web.Application, *, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
     """What serves `app`; a connection without a whole request for `idle_seconds` is closed."""
-    return web.AppRunner(
+    return Runner(
         app,
         access_log=None,
         shutdown_timeout=SHUTDOWN_SECONDS,

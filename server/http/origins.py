@@ -5,6 +5,7 @@ One answer for REST CORS, uploads and the socket alike. Forwarded headers count 
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ ALLOWED_HEADERS = (
     "Tus-Checksum-Algorithm, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Expires, "
     "Upload-Defer-Length, Idempotency-Key, If-Match, If-None-Match"
 )
+# What a name or address of a machine is made of; the Host header is anybody's text, and goes into headers of ours.
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
@@ -108,8 +111,9 @@ def _origin_of(url: str) -> str:
         port = parts.port
     except ValueError:
         return ""
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not HOST.fullmatch(parts.hostname or ""):
         return ""
+    assert parts.hostname is not None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")

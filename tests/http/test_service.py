@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,52 @@ async def test_a_request_that_never_comes_is_not_waited_for(sent: bytes) -> None
         writer.close()
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01",  # a TLS greeting
+        b"hello\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_answered_with_a_problem(
+    sent: bytes, app: web.Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_of(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(sent)
+        async with asyncio.timeout(10):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")  # to the end: the connection is closed
+        writer.close()
+    finally:
+        await runner.cleanup()
+    assert head.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b"Content-Type: application/problem+json" in head
+    told = json.loads(body)
+    assert (told["status"], told["code"]) == (400, "malformed")
+    assert f"X-Request-Id: {told['request_id']}".encode() in head
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["x; script-src *", "x' https://elsewhere.example", "x,y", "<b>", "a b"])
+async def test_a_host_header_writes_nothing_into_our_policy(host: str, server: TestServer) -> None:
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(f"GET /app HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        head = (await reader.read()).partition(b"\r\n\r\n")[0].decode()
+    writer.close()
+    if " 400 " not in head.splitlines()[0]:
+        (policy,) = [line for line in head.splitlines() if line.startswith("Content-Security-Policy:")]
+        assert "connect-src 'self' ;" in policy
+        assert host not in head
 
 
 async def test_a_body_that_stops_coming_is_given_up(

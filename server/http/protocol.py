@@ -1,0 +1,62 @@
+"""Requests that cannot even be read as HTTP are answered like all others: a problem, 400 `malformed`.
+
+The server below us writes plain text there, and the trace of the exception into the log for each of a stranger's bytes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from server.errors import Internal, LecternError, Malformed
+from server.http.problems import problem_response
+
+log = structlog.get_logger("http")
+
+
+class Protocol(web.RequestHandler):
+    """One connection's requests."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what was no request, and to what no middleware saw fail; the connection ends with it."""
+        request_id = secrets.token_hex(8)
+        error: LecternError
+        if isinstance(exc, HttpProcessingError) and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            error = Malformed()
+            log.info("unreadable request", request_id=request_id, peer=request.remote, reason=type(exc).__name__)
+        else:
+            error = Internal()
+            log.error("request failed", request_id=request_id, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already")
+        headers = {"X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+        response = problem_response(error, request_id, headers)
+        response.force_close()
+        return response
+
+
+class Server(web.Server):
+    """Makes a Protocol for each connection."""
+
+    def __call__(self) -> Protocol:
+        return Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Serves an application by these protocols."""
+
+    async def _make_server(self) -> Server:
+        made = await super()._make_server()  # the application is started
+        return Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
