@@ -1,7 +1,7 @@
 """Run the program until it is told to stop: media worker, application, a drain, and status 0.
 
 Order matters and is all here: the media worker before anybody can join, the banner only when the address answers.
-SIGTERM and Ctrl-C drain; a second one of either ends at once.
+SIGTERM, Ctrl-C and the end of the terminal drain; a second of the first two ends at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from server.http.protocol import Runner
 from server.listening import BACKLOG
 from server.settings import Settings
 from server.supervisor import MediaSupervisor
+from server.terminal_end import TerminalEnd
 from signaling.child import when_parent_ends
 from signaling.transport import Place
 from signaling.transport.adoption import Door
@@ -59,7 +60,7 @@ class Plan:
 
 
 async def serve(plan: Plan) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return. Raises SystemExit with one line when it cannot start."""
+    """Serve until told to stop, then drain and return. Raises SystemExit with one line when it cannot start."""
     settings, stop = plan.settings, _stop_signals()
     if plan.place is not None:
         when_parent_ends(stop.set)
@@ -196,7 +197,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _stop_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the next one has its usual effect."""
+    """Set by the first SIGTERM, SIGINT or SIGHUP; the next of the first two has its usual effect."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def heard() -> None:
@@ -206,4 +207,6 @@ def _stop_signals() -> asyncio.Event:
 
     for which in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(which, heard)
+    if not TerminalEnd().is_nothing_to_us:
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
     return stop

@@ -9,7 +9,6 @@ import asyncio
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -26,6 +25,7 @@ from server.http.keys import DATABASE
 from server.instance import Instance
 from server.listening import PortTaken, await_udp, free_udp, listen, port_of
 from server.ports import SilentPublisher
+from server.private_folder import private_folder
 from server.schema_check import prepare_schema
 from server.serving import (
     Plan,
@@ -141,8 +141,8 @@ def _start_many(settings: Settings, count: int, *, with_media: bool, with_jobs: 
     if with_media and not settings.media_address:
         settings = _with_media_port(settings)
         await_udp(media_host(settings), settings.media_port)
-    with tempfile.TemporaryDirectory(prefix="lectern-") as folder:  # only our own user may enter it
-        asyncio.run(_serve_many(settings, count, sockets, Path(folder), with_media=with_media, with_jobs=with_jobs))
+    with private_folder() as folder:
+        asyncio.run(_serve_many(settings, count, sockets, folder, with_media=with_media, with_jobs=with_jobs))
 
 
 async def _serve_many(

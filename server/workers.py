@@ -2,7 +2,7 @@
 
 The parent listens, keeps the media worker and serves nothing itself. Workers accept from its sockets, and find each
 other in a private folder (signaling/transport/siblings.py). SIGHUP replaces them, one at a time, each only when the one
-before is ready; SIGTERM and Ctrl-C drain all.
+before is ready; SIGTERM, Ctrl-C and the end of the terminal drain all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 
 from server.supervisor import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ROOT
+from server.terminal_end import TerminalEnd
 
 READY_SECONDS = 60.0  # a worker that is not ready by then is killed and started again
 END_SECONDS = 17.0  # from telling a worker to drain to killing it; it leaves two seconds earlier by itself
@@ -123,7 +124,11 @@ class Signals:
         loop = asyncio.get_running_loop()
         for which in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(which, _stopping, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self.renewal.set)
+        self._terminal_end = TerminalEnd()
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        (self.stop if self._terminal_end.has_come() else self.renewal).set()
 
 
 async def supervise(workers: Sequence[Worker], when_ready: Callable[[], Awaitable[None]], signals: Signals) -> None:

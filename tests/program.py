@@ -6,6 +6,7 @@ It is ended by its pid, gently by default; `kill()` is what a crash is, and `sta
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,12 @@ READY_SECONDS = 60
 STOP_SECONDS = 20
 LINK = re.compile(r"^\s+(\w+)\s.*?\s(http://\S+/app/sign-in#\S+)$", re.MULTILINE)
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+
+
+def _in_a_terminal() -> None:
+    """In a child that leads a session: standard input is its terminal."""
+    die_with_parent()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Program:
@@ -52,6 +60,7 @@ class Program:
             "LECTERN_LOG_LEVEL": "info",
             **environment,
         }
+        self.terminal: int | None = None  # a terminal's descriptor: it is started in the foreground of that
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,10 +117,11 @@ class Program:
                 [sys.executable, "-m", "server", *self.arguments],
                 cwd=ROOT,
                 env={**{k: os.environ[k] for k in KEPT if k in os.environ}, **self.environment},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self.terminal is None else self.terminal,
                 stdout=out,
                 stderr=err,
-                preexec_fn=die_with_parent,
+                start_new_session=self.terminal is not None,
+                preexec_fn=die_with_parent if self.terminal is None else _in_a_terminal,
             )
 
     async def start(self) -> Program:
