@@ -16,6 +16,7 @@ from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
 from server.content import tus_web, uploads_web
 from server.content import web as content_web
 from server.content.links import TICKETS
+from server.content.short_way import media_first
 from server.content.wiring import LIBRARY, Library, runner_of
 from server.courses import roster_web
 from server.courses import web as courses_web
@@ -95,7 +96,13 @@ def build(
     told = FanOut()
     app = web.Application(
         client_max_size=BODY_BYTES,
-        middlewares=[linger, middleware.observe, middleware.cross_origin, middleware.refuse_while_draining],
+        middlewares=[
+            media_first,
+            linger,
+            middleware.observe,
+            middleware.cross_origin,
+            middleware.refuse_while_draining,
+        ],
     )
     metrics = Metrics(place.number if place is not None else None)
     readiness = Readiness(media_needed=media_address is not None, has_siblings=place is not None)

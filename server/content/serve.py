@@ -10,7 +10,6 @@ import struct
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.utils import formatdate
 
 import structlog
 from aiohttp import hdrs, web
@@ -18,11 +17,12 @@ from aiohttp import hdrs, web
 from server.content.files import FileChanged, Files, OpenFile
 from server.content.gate import Asked, Gate, Pass
 from server.content.links import FILE
+from server.content.outflow import flow
 from server.content.ranges import Wanted, wanted
 from server.content.storage import Storage
 from server.errors import LecternError, Missing
 
-STEP_BYTES = 256 * 1024
+ONE_PIECE_BYTES = 64 * 1024  # up to it one copy and one system call with the head beat two calls without a copy
 WATCH_SECONDS = 0.75  # with a look at the database, well under the two seconds promised
 log = structlog.get_logger(__name__)
 
@@ -44,10 +44,13 @@ class Sender:
         if path is None:
             raise Missing()
         try:
-            async with self._files.opened(path) as file:
-                return await self._answer(request, asked, admitted, file)
+            file = await self._files.hold(path)
         except FileNotFoundError as error:
             raise Missing() from error
+        try:
+            return await self._answer(request, asked, admitted, file)
+        finally:
+            self._files.release(file)
 
     async def close(self) -> None:
         task, self._watching = self._watching, None
@@ -66,36 +69,32 @@ class Sender:
         if request.method == hdrs.METH_HEAD:
             headers[hdrs.CONTENT_LENGTH] = str(range_.length)
             return web.Response(status=range_.status, headers=headers)
-        if range_.length <= STEP_BYTES:
+        if range_.length <= ONE_PIECE_BYTES:
             body = await self._files.read(file, range_.start, range_.length)
-            short = web.Response(status=range_.status, headers=headers, body=bytes(body))
+            short = web.Response(status=range_.status, headers=headers, body=body)
             with self._watched(request, asked), contextlib.suppress(ConnectionError):
                 await short.prepare(request)
                 await short.write_eof()
             return short
         response = web.StreamResponse(status=range_.status, headers=headers)
         response.content_length = range_.length
-        await response.prepare(request)
-        with self._watched(request, asked), contextlib.suppress(ConnectionError):  # viewers come and go, or were cut
-            await self._stream(response, file, range_)
+        with contextlib.suppress(ConnectionError):  # viewers come and go, or were cut
+            await response.prepare(request)
+            with self._watched(request, asked):
+                await self._flow(request, response, file, range_)
         return response
 
-    async def _stream(self, response: web.StreamResponse, file: OpenFile, range_: Wanted) -> None:
-        position, end = range_.start, range_.start + range_.length
-        while position < end:
-            try:
-                data = await self._files.read(file, position, min(STEP_BYTES, end - position))
-            except FileChanged as error:
-                raise ConnectionResetError("the file became shorter while it was sent") from error
-            await response.write(data)
-            position += len(data)
-        await response.write_eof()
+    async def _flow(self, request: web.Request, response: web.StreamResponse, file: OpenFile, range_: Wanted) -> None:
+        try:
+            await flow(request, response, self._files, file, range_.start, range_.length)
+        except FileChanged as error:
+            raise ConnectionResetError("the file became shorter while it was sent") from error
 
     def _headers(self, asked: Asked, admitted: Pass, etag: str, file: OpenFile, range_: Wanted) -> dict[str, str]:
         headers = {
             hdrs.ETAG: etag,
             hdrs.ACCEPT_RANGES: "bytes",
-            hdrs.LAST_MODIFIED: formatdate(file.modified_at, usegmt=True),
+            hdrs.LAST_MODIFIED: file.modified,
             # A lesson's bytes are asked about at every use, its pictures may stay an hour in the browser.
             hdrs.CACHE_CONTROL: "private, no-cache" if asked.subject.variant == FILE else "private, max-age=3600",
             "X-Content-Type-Options": "nosniff",

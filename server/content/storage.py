@@ -158,10 +158,10 @@ class LocalStorage:
         return found.f_bavail * found.f_frsize
 
     def _path(self, key: str) -> Path:
-        path = (self.root / key).resolve()
-        if not path.is_relative_to(self.root):
+        """By the words alone, because it is asked for at every range: links inside the folder are not ours to make."""
+        if key.startswith("/") or ".." in key.split("/"):
             raise ValueError("a storage key left the storage folder")
-        return path
+        return self.root / key
 
 
 def new_token() -> str:
