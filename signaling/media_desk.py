@@ -21,7 +21,7 @@ from signaling import protocol
 from signaling.client import Client, Phase, live_room
 from signaling.doorway import NotJoined
 from signaling.media.client import MediaAway as WorkerAway
-from signaling.media.client import MediaClient, MediaError, Track
+from signaling.media.client import MediaClient, MediaError, Track, Wish
 from signaling.media.client import SdpInvalid as BadSdp
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
@@ -141,9 +141,11 @@ class MediaDesk:
 
     async def prefer(self, client: Client, wish: protocol.MediaPrefer) -> Mapping[str, Any]:
         self._room(client, wish.live_session_id)
-        paused: dict[tuple[int, str], bool] = {(one.user_id, one.source): one.paused for one in wish.sources}
+        wishes: dict[tuple[int, str], Wish] = {
+            (one.user_id, one.source): Wish(one.paused, one.width) for one in wish.sources
+        }
         with _translated():
-            await self._worker().prefer(wish.live_session_id, client.connection.id, paused)
+            await self._worker().prefer(wish.live_session_id, client.connection.id, wishes)
         return {}
 
     # ------------------------------------------------------------------ what rooms do

@@ -17,7 +17,7 @@ from typing import Any
 from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, Endpoint, is_proof, proof
 from signaling.media.errors import MediaAway, MediaError, MediaFull, PeerUnknown, RequestInvalid, SdpInvalid, error_of
 from signaling.media.listener import MediaListener
-from signaling.media.values import Offer, Track
+from signaling.media.values import Offer, Track, Wish
 
 ANSWER_SECONDS = 5.0  # a request that takes longer raises MediaAway
 PING_SECONDS = 2.0  # a worker that does not answer a ping within ANSWER_SECONDS counts as lost
@@ -36,6 +36,7 @@ __all__ = [
     "PeerUnknown",
     "SdpInvalid",
     "Track",
+    "Wish",
 ]
 
 
@@ -108,11 +109,11 @@ class MediaClient:
         """ICE restart of the receiving connection: a new offer to answer. Raises PeerUnknown, MediaAway."""
         return _offer(await self._ask("restart_subscribe", room=room, peer=peer))
 
-    async def prefer(self, room: int, peer: str, paused: Mapping[tuple[int, str], bool]) -> None:
-        """Pause (True) or resume these users' sources towards this peer; pictures only. Raises PeerUnknown,
-        MediaAway.
+    async def prefer(self, room: int, peer: str, wishes: Mapping[tuple[int, str], Wish]) -> None:
+        """How wide this peer shows these users' sources, and which it does not want for now; pictures only. Raises
+        PeerUnknown, MediaAway.
         """
-        named = [[user, source, is_paused] for (user, source), is_paused in paused.items()]
+        named = [[user, source, wish.paused, wish.width] for (user, source), wish in wishes.items()]
         await self._ask("prefer", room=room, peer=peer, sources=named)
 
     def permit(

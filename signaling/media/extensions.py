@@ -1,9 +1,10 @@
-"""Header extensions of the packet in IN_VIEW (RFC 8285): its m-line, and its number in the connection."""
+"""Header extensions of the packet in IN_VIEW (RFC 8285): its m-line and layer, and its number in the connection."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from signaling.media import sdp
 from signaling.media.dtls import IN_VIEW, rtp
@@ -27,8 +28,16 @@ def two_bytes(identifier: int, at: int, end: int) -> int | None:
     return None
 
 
-def mid_in(size: int, lines: Mapping[str, sdp.MediaLine]) -> str | None:
-    """The packet's mid, by each line's own extension number (RFC 8843, section 9.2)."""
+class Names(NamedTuple):
+    """What a packet says of itself: its m-line, its layer, and whether it repairs one."""
+
+    mid: str
+    rid: str
+    is_repair: bool
+
+
+def names_in(size: int, lines: Mapping[str, sdp.MediaLine]) -> Names | None:
+    """The packet's mid and rid, by each line's own extension numbers (RFC 8843, section 9.2; RFC 8852, section 3)."""
     first = IN_VIEW[0]
     start = 12 + 4 * (first & 0x0F)
     if not first & 0x10 or start + 4 > size:
@@ -37,9 +46,14 @@ def mid_in(size: int, lines: Mapping[str, sdp.MediaLine]) -> str | None:
     try:
         found = dict(rtp.unpack_header_extensions(profile, bytes(IN_VIEW[start + 4 : start + 4 + 4 * words])))
         for mid, line in lines.items():
-            number = line.extensions.get(sdp.MID_EXTENSION)
-            if number in found and found[number].decode("ascii") == mid:
-                return mid
+            told = {
+                uri: found[number].decode("ascii")
+                for uri in (sdp.MID_EXTENSION, sdp.RID_EXTENSION, sdp.REPAIRED_RID_EXTENSION)
+                if (number := line.extensions.get(uri)) in found
+            }
+            if told.get(sdp.MID_EXTENSION) == mid:
+                repaired = told.get(sdp.REPAIRED_RID_EXTENSION, "")
+                return Names(mid, repaired or told.get(sdp.RID_EXTENSION, ""), bool(repaired))
     except (ValueError, struct.error):
         return None
     return None

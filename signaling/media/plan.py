@@ -59,6 +59,7 @@ POOL: tuple[Slot, ...] = (
     Slot(Part.GUEST, "8", "9", "microphone", "camera"),
 )
 
+PRECEDENCE = ("3", "1", "5", "7", "9")  # the pool's video lines, the first the last to suffer from a weak link
 Holders = tuple[int | None, ...]  # the user in each slot of the pool
 NOBODY: Holders = (None,) * len(POOL)
 

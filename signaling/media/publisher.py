@@ -1,8 +1,8 @@
 """A participant's sending connection: the answer to its offer, and its packets sorted into sources.
 
-A source is found by the mid in the packet's header extension the first time an SSRC is seen, or by the offer's a=ssrc
-lines; after that by SSRC alone. What the description does not name, and what is not permitted, goes no further than
-this file.
+A source is found by the mid, and of a picture in layers the rid, in the packet's header extension the first time an
+SSRC is seen, or by the offer's a=ssrc lines; after that by SSRC alone. What the description does not name, and what is
+not permitted, goes no further than this file.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import asyncio
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from signaling.media import extensions, feedback, sdp, sdp_lines
 from signaling.media.arrivals import FEEDBACK_SECONDS, Arrivals
 from signaling.media.dtls import IN_VIEW, rtp
 from signaling.media.errors import SdpInvalid
+from signaling.media.layers import Layered
 from signaling.media.link import Host, Link
 from signaling.media.plan import KIND
 from signaling.media.source import Source, flowing
 from signaling.media.values import Track
 
 RATE_CAP = {"camera": 1_300_000, "screen": 2_500_000, "microphone": 96_000, "screen_audio": 128_000}  # bits per second
+LAYERED_CAP = 1_900_000  # a camera in layers: all of them together
+LAYERED = "camera"  # what is taken in layers; a screen has to be sharp, and comes once
 HEADROOM = 1.25  # packets' headers, repairs and probes count for the browser's estimate, not for its encoders
 SSRCS_PER_PUBLISHER = 32  # media and retransmissions; further ones are dropped unread
 LARGEST_PAYLOAD = 1400  # with our header and SRTP's tag still one Ethernet frame; browsers stay under 1200
@@ -32,28 +36,36 @@ read_number = struct.Struct("!H").unpack_from
 
 
 class Publisher:
-    """One user's sending peer. `flows` tells a source's beginning and end, `ended` the connection's."""
+    """One user's sending peer. `flows` tells a track's beginning and end, `moved` that other layers of it arrive,
+    `ended` the connection's end.
+    """
 
     def __init__(
         self, host: Host, peer: str, user: int, *,
-        flows: Callable[[Publisher, Source, bool], None], ended: Callable[[Publisher, str], None],
+        flows: Callable[[Publisher, Layered, bool], None], moved: Callable[[Layered], None],
+        ended: Callable[[Publisher, str], None],
     ) -> None:  # fmt: skip
         self.peer, self.user = peer, user
         self.link = Link(host, self)
-        self.sources: dict[str, Source] = {}  # by mid
+        self.tracks: dict[str, Layered] = {}  # by mid
         self._lines: dict[str, sdp.MediaLine] = {}
         self._by_ssrc: dict[int, tuple[Source, bool]] = {}  # (source, is it the retransmission stream)
         self._origin = ""
         self._clock_offset: float | None = None
         self._clock_at = time.monotonic()
-        self._flows, self._ended = flows, ended
+        self._flows, self._moved, self._ended = flows, moved, ended
         self._counters = host.mux.counters
         self._number_at: int | None = None  # the header extension with the connection's own packet numbers
         self._arrivals = Arrivals()
 
-    def named(self) -> dict[str, Source]:
-        """Its sources by name."""
-        return {source.name: source for source in self.sources.values()}
+    @property
+    def sources(self) -> list[Source]:
+        """All layers of all tracks."""
+        return [source for track in self.tracks.values() for source in track.sources]
+
+    def named(self) -> dict[str, Layered]:
+        """Its tracks by name."""
+        return {track.name: track for track in self.tracks.values()}
 
     def is_for(self, offer: sdp.Description) -> bool:
         """Does this offer come from the connection this publisher already has?"""
@@ -64,7 +76,7 @@ class Publisher:
         SdpInvalid, and then nothing has changed.
         """
         lines = _lines_of(offer, tracks)
-        chosen = {track.mid: sdp.choose(lines[track.mid]) for track in tracks}
+        chosen = {track.mid: _chosen(lines[track.mid], track.source) for track in tracks}
         if offer.setup == "passive":
             raise SdpInvalid(
                 "The session description wants this server to open DTLS (a=setup:passive); it can only wait for it."
@@ -80,14 +92,14 @@ class Publisher:
 
     def drop(self, names: Sequence[str]) -> None:
         """Unpublish these sources; their packets are dropped from now on."""
-        for mid, source in list(self.sources.items()):
-            if source.name in names:
+        for mid, track in list(self.tracks.items()):
+            if track.name in names:
                 self._remove(mid)
 
     def permit(self, may: frozenset[str]) -> None:
         """Which of its sources may be sent on; the others' packets are dropped at arrival, from this call on."""
-        for source in self.sources.values():
-            source.permit(source.name in may)
+        for track in self.tracks.values():
+            track.permit(track.name in may)
 
     # --- behind the link --------------------------------------------------------------------------
     def up(self) -> None:
@@ -96,7 +108,7 @@ class Publisher:
 
     def down(self, reason: str) -> None:
         """Its sources end with it."""
-        for mid in list(self.sources):
+        for mid in list(self.tracks):
             self._remove(mid)
         self._ended(self, reason)
 
@@ -146,7 +158,7 @@ class Publisher:
             field = packet.sender_info.ntp_timestamp
             delay = time.time() + feedback.NTP_EPOCH - field / 2**32
             self._clock_offset = self._clock(delay)
-            for each in self.sources.values():
+            for each in self.sources:
                 each.clock_offset = self._clock_offset
             if source.sender_report(field, packet.sender_info.rtp_timestamp):
                 for out in source.outs:
@@ -154,16 +166,16 @@ class Publisher:
 
     def tick(self) -> None:
         """Once a second: our reports and the rate cap; silent sources are noticed."""
-        live = flowing(list(self.sources.values()))
+        live = flowing(self.sources)
         if live:
             self.link.send_rtcp(
                 rtp.RtcpRrPacket(ssrc=feedback.OUR_SSRC, reports=[source.receiver_report() for source in live])
             )
         if video := [source.ssrc for source in live if source.kind == "video" and source.ssrc is not None]:
-            cap = int(sum(RATE_CAP[source.name] for source in self.sources.values()) * HEADROOM)
-            self.link.send_rtcp(*feedback.rate_cap(cap, video))
-        for source in self.sources.values():
-            source.tick()
+            cap = sum(LAYERED_CAP if track.chosen.rids else RATE_CAP[track.name] for track in self.tracks.values())
+            self.link.send_rtcp(*feedback.rate_cap(int(cap * HEADROOM), video))
+        for track in self.tracks.values():
+            track.tick()
 
     def _clock(self, delay: float) -> float:
         """The smallest delay seen, let up a little with time: two clocks drift apart, and an old minimum would stay for
@@ -178,15 +190,14 @@ class Publisher:
         self, lines: Mapping[str, sdp.MediaLine], chosen: Mapping[str, sdp.Chosen], tracks: Sequence[Track]
     ) -> None:
         wanted = {track.mid: track.source for track in tracks}
-        for mid, source in list(self.sources.items()):
-            if wanted.get(mid) != source.name or chosen[mid] != source.chosen:
+        for mid, track in list(self.tracks.items()):
+            if wanted.get(mid) != track.name or chosen[mid] != track.chosen:
                 self._remove(mid)
         for mid, name in wanted.items():
-            if mid not in self.sources:
-                self.sources[mid] = Source(
-                    self.user, name, KIND[name], chosen[mid],
-                    send_rtcp=self.link.send_rtcp,
-                    flows=lambda source, on: self._flows(self, source, on), counters=self._counters,
+            if mid not in self.tracks:
+                self.tracks[mid] = Layered(
+                    self.user, name, KIND[name], chosen[mid], send_rtcp=self.link.send_rtcp,
+                    flows=lambda track, on: self._flows(self, track, on), moved=self._moved, counters=self._counters,
                 )  # fmt: skip
         self._lines = dict(lines)
         self._number_at = next(
@@ -204,18 +215,20 @@ class Publisher:
             self.link.send_rtcp(rtp.RtcpRrPacket(ssrc=feedback.OUR_SSRC), message)
 
     def _remove(self, mid: str) -> None:
-        source = self.sources.pop(mid)
-        source.end()
-        self._by_ssrc = {ssrc: known for ssrc, known in self._by_ssrc.items() if known[0] is not source}
+        track = self.tracks.pop(mid)
+        track.end()
+        self._by_ssrc = {ssrc: known for ssrc, known in self._by_ssrc.items() if known[0] not in track.sources}
 
     def _learn(self, ssrc: int, payload_type: int, size: int) -> tuple[Source, bool] | None:
-        """The first packet of an SSRC: its mid names the m-line, its payload type tells media from retransmissions."""
+        """The first packet of an SSRC: its mid names the m-line, its rid the layer, its payload type tells media from
+        retransmissions.
+        """
         if len(self._by_ssrc) >= SSRCS_PER_PUBLISHER:
             return None
-        mid = extensions.mid_in(size, self._lines) or next(
-            (mid for mid, line in self._lines.items() if ssrc in line.ssrcs), None
-        )
-        source = self.sources.get(mid or "")
+        names = extensions.names_in(size, self._lines)
+        mid = names.mid if names else next((mid for mid, line in self._lines.items() if ssrc in line.ssrcs), None)
+        track = self.tracks.get(mid or "")
+        source = track.layers.get(names.rid if names and track.chosen.rids else "") if track else None
         if source is None or payload_type not in (source.chosen.payload_type, source.chosen.rtx_payload_type):
             return None
         is_rtx = payload_type != source.chosen.payload_type
@@ -224,6 +237,11 @@ class Publisher:
             source.begin(ssrc)
         self._by_ssrc[ssrc] = (source, is_rtx)
         return source, is_rtx
+
+
+def _chosen(line: sdp.MediaLine, name: str) -> sdp.Chosen:
+    chosen = sdp.choose(line)
+    return chosen if name == LAYERED else replace(chosen, rids=())
 
 
 def _lines_of(offer: sdp.Description, tracks: Sequence[Track]) -> dict[str, sdp.MediaLine]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from signaling.media import plan, sdp
 from signaling.media.errors import MediaFull, PeerUnknown
+from signaling.media.layers import Layered
 from signaling.media.link import Host
 from signaling.media.publisher import Publisher
-from signaling.media.source import Source
 from signaling.media.subscriber import Subscriber
-from signaling.media.values import Offer, Track
+from signaling.media.values import Offer, Track, Wish
 
 PEERS_PER_ROOM = 2000  # connections of either kind
 EPOCHS = 16  # of a room's timeline that are remembered as over; a room sees a new one when it is restored, if ever
@@ -48,7 +48,9 @@ class Room:
             answer = publisher.answer(offer, tracks)
         else:
             self._guard()
-            fresh = Publisher(self.host, peer, user, flows=self._flows, ended=self._publisher_ended)
+            fresh = Publisher(
+                self.host, peer, user, flows=self._flows, moved=self._layers_moved, ended=self._publisher_ended
+            )
             try:
                 answer = fresh.answer(offer, tracks)
             except Exception:
@@ -68,7 +70,7 @@ class Room:
         publisher = next((p for p in self.publishers.values() if p.peer == peer and p.is_for(offer)), None)
         if publisher is None:
             raise PeerUnknown()
-        return publisher.answer(offer, [Track(mid, source.name) for mid, source in publisher.sources.items()])
+        return publisher.answer(offer, [Track(mid, track.name) for mid, track in publisher.tracks.items()])
 
     def unpublish(self, peer: str, sources: Sequence[str]) -> None:
         """Stop these sources of the peer; nothing happens for those it does not have."""
@@ -84,14 +86,14 @@ class Room:
         subscriber = self.subscribers[peer] = Subscriber(self.host, peer, user, ended=self._subscriber_ended)
         if before is not None:
             before.link.close("renewed")
-        self._replan_one(subscriber, self._published(), self._sources())
+        self._replan_one(subscriber, self._published(), self._tracks())
         return subscriber.offer()
 
     def answer(self, peer: str, revision: int, answer: sdp.Description) -> None:
         """The browser's answer to the pool. Raises PeerUnknown, SdpInvalid."""
         subscriber = self._subscriber(peer)
         subscriber.answer(revision, answer)
-        self._replan_one(subscriber, self._published(), self._sources())  # codecs may have been declined
+        self._replan_one(subscriber, self._published(), self._tracks())  # codecs may have been declined
 
     def restart_subscribe(self, peer: str) -> Offer:
         """A new offer of the same pool with new ICE credentials. Raises PeerUnknown."""
@@ -99,11 +101,11 @@ class Room:
         subscriber.link.restart()
         return subscriber.offer()
 
-    def prefer(self, peer: str, paused: Mapping[tuple[int, str], bool]) -> None:
-        """Pause or resume pictures towards a subscriber. Raises PeerUnknown."""
+    def prefer(self, peer: str, wishes: Mapping[tuple[int, str], Wish]) -> None:
+        """How large a subscriber shows which pictures, and which not at all. Raises PeerUnknown."""
         subscriber = self._subscriber(peer)
-        subscriber.prefer(paused)
-        self._replan_one(subscriber, self._published(), self._sources())
+        subscriber.prefer(wishes)
+        self._replan_one(subscriber, self._published(), self._tracks())
 
     def permit(
         self,
@@ -143,9 +145,9 @@ class Room:
 
     def replan(self) -> None:
         """Bring every subscriber to the plan; those for whom something changed are told."""
-        published, sources = self._published(), self._sources()
+        published, tracks = self._published(), self._tracks()
         for subscriber in self.subscribers.values():
-            if self._replan_one(subscriber, published, sources):
+            if self._replan_one(subscriber, published, tracks):
                 self._tell(
                     subscriber.peer, "bindings", {"revision": subscriber.revision, "bindings": subscriber.shown()}
                 )
@@ -172,20 +174,24 @@ class Room:
     def _permit(self, publisher: Publisher) -> None:
         publisher.permit(self.may.get(publisher.user, frozenset()))
 
-    def _sources(self) -> dict[tuple[int, str], Source]:
-        return {(p.user, s.name): s for p in self.publishers.values() for s in p.sources.values()}
+    def _tracks(self) -> dict[tuple[int, str], Layered]:
+        return {(p.user, t.name): t for p in self.publishers.values() for t in p.tracks.values()}
 
     def _published(self) -> plan.Published:
-        return plan.permitted(self.may, self._sources())
+        return plan.permitted(self.may, self._tracks())
 
     def _replan_one(
-        self, subscriber: Subscriber, published: plan.Published, sources: Mapping[tuple[int, str], Source]
+        self, subscriber: Subscriber, published: plan.Published, tracks: Mapping[tuple[int, str], Layered]
     ) -> bool:
         seats = plan.seat(self.order, published, subscriber.user, subscriber.seats)
-        return subscriber.bind(seats, plan.bind(seats, published), sources)
+        return subscriber.bind(seats, plan.bind(seats, published), tracks)
 
-    def _flows(self, publisher: Publisher, source: Source, on: bool) -> None:
-        self._tell(publisher.peer, "flowing", {"user": publisher.user, "source": source.name, "on": on})
+    def _flows(self, publisher: Publisher, track: Layered, on: bool) -> None:
+        self._tell(publisher.peer, "flowing", {"user": publisher.user, "source": track.name, "on": on})
+
+    def _layers_moved(self, track: Layered) -> None:
+        for subscriber in self.subscribers.values():
+            subscriber.choose(track)
 
     def _publisher_ended(self, publisher: Publisher, reason: str) -> None:
         if self.publishers.get(publisher.user) is publisher:

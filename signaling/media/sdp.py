@@ -21,12 +21,15 @@ SDP_LINES = 2000
 MEDIA_LINES = 32
 FORMATS = 128  # payload types a media line may list
 SSRCS = 16  # a=ssrc sources of a media line that are looked at
+LAYERS = 3  # of one picture; further ones are not asked for
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,16}\Z")  # a mid (RFC 5888, section 4), bounded
+RID = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")  # RFC 8851, section 10, bounded
 CREDENTIAL = re.compile(r"[A-Za-z0-9+/=_-]{4,256}\Z")  # ice-ufrag (RFC 8839, section 5.4); - and _ are seen in the wild
 MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME_EXTENSION = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-
+RID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_RID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 TRANSPORT_CC_EXTENSION = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
 
@@ -48,7 +51,7 @@ class Codec:
 @dataclass(frozen=True, slots=True)
 class MediaLine:
     """One m-line. `is_rejected` ones (port 0 outside a bundle, or not audio or video) carry nothing but their mid and
-    kind.
+    kind. `rids` name the layers in which the picture is offered, at most LAYERS; empty: it comes once.
     """
 
     mid: str
@@ -60,6 +63,7 @@ class MediaLine:
     codecs: tuple[Codec, ...]
     extensions: dict[str, int]
     ssrcs: tuple[int, ...]
+    rids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def read(sdp: str) -> Description:
     if not parsed.media:
         raise SdpInvalid("The session description has no media lines.")
     bundle = {str(mid) for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items}
-    media = tuple(_media_line(line, bundle) for line in parsed.media)
+    sections = re.split(r"(?m)^(?=m=)", sdp)[1:]
+    media = tuple(_media_line(line, bundle, text) for line, text in zip(parsed.media, sections, strict=False))
     if len({line.mid for line in media}) != len(media):
         raise SdpInvalid("Two media lines of the session description have the same mid.")
     return _with_transport(parsed, media)
@@ -111,7 +116,7 @@ def _bound(sdp: str) -> None:
             )
 
 
-def _media_line(line: Any, bundle: set[str]) -> MediaLine:
+def _media_line(line: Any, bundle: set[str], text: str) -> MediaLine:
     mid = line.rtp.muxId
     if not isinstance(mid, str) or not TOKEN.match(mid):
         raise SdpInvalid("A media line of the session description has no usable mid.")
@@ -137,7 +142,16 @@ def _media_line(line: Any, bundle: set[str]) -> MediaLine:
         mid=mid, kind=line.kind, profile=line.profile, formats=tuple(str(f) for f in line.fmt)[:FORMATS],
         direction=line.direction or "sendrecv", is_rejected=is_rejected, codecs=codecs, extensions=extensions,
         ssrcs=tuple(s.ssrc for s in line.ssrc[:SSRCS] if 0 < s.ssrc < 2**32),
+        rids=_layers(text) if line.kind == "video" and {RID_EXTENSION, MID_EXTENSION} <= extensions.keys() else (),
     )  # fmt: skip
+
+
+def _layers(text: str) -> tuple[str, ...]:
+    """What `a=simulcast:send` lists (RFC 8853, section 5.1): of alternatives the first, `~` (not sent yet) left out."""
+    found = re.search(r"(?m)^a=simulcast:(?:.*\s)?send\s+(\S{1,200})", text)
+    first = [each.split(",")[0].lstrip("~") for each in found.group(1).split(";")] if found else []
+    rids = tuple(dict.fromkeys(rid for rid in first if RID.match(rid)))[:LAYERS]
+    return rids if len(rids) > 1 else ()
 
 
 def _with_transport(parsed: Any, media: tuple[MediaLine, ...]) -> Description:
@@ -161,12 +175,15 @@ def _with_transport(parsed: Any, media: tuple[MediaLine, ...]) -> Description:
 # --- Which codec a publisher uses -----------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The codec picked from an offer: its payload type, and the one of its retransmissions (None: it has none)."""
+    """The codec picked from an offer: its payload type, the one of its retransmissions (None: it has none), and the
+    layers it is taken in.
+    """
 
     name: str  # "VP8", "H264" or "opus"
     payload_type: int
     rtx_payload_type: int | None
     clock_rate: int
+    rids: tuple[str, ...] = ()
 
 
 def choose(line: MediaLine) -> Chosen:
@@ -182,7 +199,7 @@ def choose(line: MediaLine) -> Chosen:
         )
     rtx = next((c.payload_type for c in line.codecs if c.name == "rtx" and c.number("apt") == codec.payload_type), None)
     name = {"vp8": "VP8", "h264": "H264", "opus": "opus"}[codec.name]
-    return Chosen(name, codec.payload_type, rtx, codec.clock_rate)
+    return Chosen(name, codec.payload_type, rtx, codec.clock_rate, line.rids)
 
 
 def _is_h264(codec: Codec, profiles: tuple[str, ...]) -> bool:

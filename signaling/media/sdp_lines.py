@@ -12,13 +12,23 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signaling.media.sdp import MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION, Chosen, MediaLine
+from signaling.media.sdp import (
+    MID_EXTENSION,
+    REPAIRED_RID_EXTENSION,
+    RID_EXTENSION,
+    SEND_TIME_EXTENSION,
+    TRANSPORT_CC_EXTENSION,
+    Chosen,
+    MediaLine,
+)
 
 AUDIO_TYPE = 111
 VIDEO_TYPES = {"VP8": (96, 97), "H264": (102, 103)}  # payload type, and of its retransmissions
 MID_ID, SEND_TIME_ID = 1, 2  # our extension ids on the subscribe side
 OPUS = "minptime=10;useinbandfec=1"
 H264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+USUAL = {MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION}  # header extensions taken from publishers
+OF_LAYERS = {RID_EXTENSION, REPAIRED_RID_EXTENSION}
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
 
@@ -66,14 +76,14 @@ def answer(session: int, version: int, transport: Transport, lines: Sequence[tup
             f"a=mid:{line.mid}",
         ]
         out += ["a=recvonly" if chosen else "a=inactive"]
-        out += [
-            f"a=extmap:{number} {uri}"
-            for uri, number in line.extensions.items()
-            if uri in (MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION)
-        ]
+        known = OF_LAYERS | USUAL if kept.rids else USUAL
+        out += [f"a=extmap:{number} {uri}" for uri, number in line.extensions.items() if uri in known]
         out += _codec(kept.name, kept.payload_type, kept.rtx_payload_type, kept.clock_rate)
         if TRANSPORT_CC_EXTENSION in line.extensions:
             out.append(f"a=rtcp-fb:{kept.payload_type} transport-cc")
+        if kept.rids:
+            out += [f"a=rid:{rid} recv" for rid in kept.rids]
+            out.append(f"a=simulcast:recv {';'.join(kept.rids)}")
     return "\r\n".join(out) + "\r\n"
 
 

@@ -18,7 +18,7 @@ from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_p
 from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
 from signaling.media.link import Host
 from signaling.media.room import Room
-from signaling.media.values import Offer, Track
+from signaling.media.values import Offer, Track, Wish
 
 CARRIERS = 64  # web processes; further connections are cut
 ROOMS = 1000
@@ -214,8 +214,11 @@ class Service:
         return _offered(self._known_room(message).restart_subscribe(str(message["peer"])))
 
     def _prefer(self, side: WebSide, message: dict[str, Any]) -> None:
-        paused = {(int(user), str(source)): bool(is_paused) for user, source, is_paused in message["sources"]}
-        self._known_room(message).prefer(str(message["peer"]), paused)
+        wishes = {
+            (int(user), str(source)): Wish(bool(is_paused), None if width is None else int(width))
+            for user, source, is_paused, width in message["sources"]
+        }
+        self._known_room(message).prefer(str(message["peer"]), wishes)
 
     def _permit(self, side: WebSide, message: dict[str, Any]) -> None:
         may = {int(user): frozenset(str(source) for source in sources) for user, sources in message["may"]}

@@ -1,4 +1,4 @@
-"""One incoming track: its cache, what is missing of it, its keyframes, and who is fed with it.
+"""One incoming stream, a track or a layer of one: its cache, what is missing of it, its keyframes, and who it feeds.
 
 Its sequence numbers are extended here and never wrap again; `newest`, `received` and `octets` are kept once per source,
 and what each m-line it feeds has sent follows from them.
@@ -16,13 +16,14 @@ from signaling.media.audience import Audience, Member
 from signaling.media.cache import Packet, PacketCache
 from signaling.media.counters import Counters
 from signaling.media.fanout import fan_out
-from signaling.media.keyframes import BEGINS_KEYFRAME
+from signaling.media.keyframes import BEGINS_KEYFRAME, vp8_width
 from signaling.media.sdp import Chosen
 from signaling.media.sdp_lines import AUDIO_TYPE, VIDEO_TYPES
 
 CACHE_PACKETS = {"video": 1024, "audio": 128}  # a power of two; about 3 s at 2.5 Mbit/s, 2.5 s of audio
 RECENT_KEYFRAME = 40  # packets: a keyframe begun within these is replayed to a fresh m-line instead of asking for one
 NACK_TICK_SECONDS = 0.02
+RATE_SECONDS = 0.5  # its rate is counted over no less
 SILENT_SECONDS = 5.0  # without a packet: not flowing any more
 
 
@@ -73,6 +74,10 @@ class Source:
         self.newest_timestamp = 0
         self.newest_at = 0.0
         self.keyframe: int | None = None  # where the last keyframe begins
+        self.width: int | None = None  # of its picture, as the last keyframe says
+        self.bits_per_second = 0  # lately, of payload
+        self._is_keyframe_in_hand = False
+        self._counted = (0, time.monotonic())
         self._keyframe_timestamp: int | None = None
         self._send_rtcp, self._flows, self._counters = send_rtcp, flows, counters
         self._begins_keyframe = BEGINS_KEYFRAME.get(chosen.name)
@@ -129,19 +134,23 @@ class Source:
         else:
             extended = newest + ahead - 0x10000
             self._gaps.arrived(extended)
+        begins = self._begins_keyframe is not None and self._begins_keyframe(payload)
+        if begins and self.codec == "VP8":
+            self.width = vp8_width(payload) or self.width
+        if not self.is_flowing:
+            self.is_flowing, self._is_keyframe_in_hand = True, begins
+            self._flows(self, True)  # before it is kept: whoever is bound by this is fed with it below, not twice
+            self._is_keyframe_in_hand = False
         packet = Packet(extended, timestamp, padding, marker, payload)
         if not self._cache.put(packet, max(newest, extended)):
             return
         self.received += 1
         self._reception.received += 1
         self.octets += len(payload)
-        if not self.is_flowing:
-            self.is_flowing = True
-            self._flows(self, True)
         joined: list[Fed] = []
         if self._begins_keyframe is None:
             joined = self._cut_over(packet)
-        elif self._begins_keyframe(payload) and timestamp != self._keyframe_timestamp:
+        elif begins and timestamp != self._keyframe_timestamp:
             self.keyframe, self._keyframe_timestamp = extended, timestamp
             joined = self._cut_over(packet)
         elif self.waiting and self._keyframe_timer is None:
@@ -170,7 +179,7 @@ class Source:
         """Ask the publisher for a keyframe, coalesced; asked again while anybody waits, because a request may be lost
         too.
         """
-        if self._begins_keyframe is None or self.ssrc is None or not self.permitted:
+        if self._begins_keyframe is None or self.ssrc is None or not self.permitted or self._is_keyframe_in_hand:
             return
         if self._requests.may_ask(time.monotonic()):
             self._counters.keyframes_asked += 1
@@ -191,8 +200,15 @@ class Source:
         return self._reception.block(self.ssrc or 0, self.newest or 0, self.clock)
 
     def tick(self) -> None:
-        """Once a second: notice that it has fallen silent."""
-        if self.is_flowing and time.monotonic() - self.newest_at > SILENT_SECONDS:
+        """Once a second: how much comes of it; notice that it has fallen silent."""
+        octets, at = self._counted
+        now = time.monotonic()
+        if now - at >= RATE_SECONDS:
+            rate = int((self.octets - octets) * 8 / (now - at))
+            # A sudden rise counts at once, a pause of the encoder little.
+            self.bits_per_second = max(rate, (self.bits_per_second + rate) // 2)
+            self._counted = (self.octets, now)
+        if self.is_flowing and now - self.newest_at > SILENT_SECONDS:
             self.is_flowing = False
             self._flows(self, False)
 

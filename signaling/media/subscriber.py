@@ -10,16 +10,17 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from signaling.media import feedback, sdp, sdp_lines
+from signaling.media import feedback, quality, sdp, sdp_lines
 from signaling.media.dtls import rtp
 from signaling.media.errors import SdpInvalid
 from signaling.media.forward import Out
+from signaling.media.layers import Layered
 from signaling.media.link import Host, Link
-from signaling.media.plan import KIND, NOBODY, POOL, Binding, Holders
-from signaling.media.source import Source
-from signaling.media.values import Bindings, Offer
+from signaling.media.plan import KIND, NOBODY, POOL, PRECEDENCE, Binding, Holders
+from signaling.media.values import Bindings, Offer, Wish
 
-PAUSED = 64  # pictures of one subscriber; with another the one paused first is forgotten, and is sent again
+WISHES = 64  # of one subscriber; with another the oldest is forgotten, and its picture is sent as large as there is
+AS_IT_COMES = Wish()
 
 
 class Subscriber:
@@ -37,7 +38,8 @@ class Subscriber:
         self.bindings: dict[str, Binding | None] = dict.fromkeys(self.outs)
         self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
         self._after: dict[str, int] = {}
-        self._paused: dict[tuple[int, str], None] = {}  # (user, source), in order of their pausing
+        self._tracks: dict[str, Layered] = {}  # by mid, of all lines that are bound
+        self._wishes: dict[tuple[int, str], Wish] = {}  # by (user, source), the oldest first
 
     def offer(self) -> Offer:
         """The pool, under a new revision. Again after `link.restart()`: an ICE restart."""
@@ -70,23 +72,23 @@ class Subscriber:
                 out.bind(None)
         self.link.start(answer.fingerprints, server=answer.setup == "active")
 
-    def prefer(self, paused: Mapping[tuple[int, str], bool]) -> None:
-        """Pictures the browser does not want for now, or wants again; holds from the next `bind`. Sound is never
-        paused.
+    def prefer(self, wishes: Mapping[tuple[int, str], Wish]) -> None:
+        """How large the browser shows these pictures, and which it does not want for now; holds from the next `bind`.
+        Sound is never paused.
         """
-        for key, is_paused in paused.items():
-            if not is_paused:
-                self._paused.pop(key, None)
-            elif KIND.get(key[1]) == "video":
-                self._paused[key] = None
-        while len(self._paused) > PAUSED:
-            del self._paused[next(iter(self._paused))]
+        for key, wish in wishes.items():
+            self._wishes.pop(key, None)
+            if wish != AS_IT_COMES and KIND.get(key[1]) == "video":
+                self._wishes[key] = wish
+        while len(self._wishes) > WISHES:
+            del self._wishes[next(iter(self._wishes))]
 
     def bind(
-        self, seats: Holders, bindings: Mapping[str, Binding | None], sources: Mapping[tuple[int, str], Source]
+        self, seats: Holders, bindings: Mapping[str, Binding | None], tracks: Mapping[tuple[int, str], Layered]
     ) -> bool:
         """Bring every m-line to what the plan says; True when something changed, and then the revision is a new one."""
         changed = dict(bindings) != self.bindings
+        self._tracks = {}
         for mid, binding in bindings.items():
             out, before = self.outs[mid], self.bindings.get(mid)
             if binding is not None and (before is None or before.user_id != binding.user_id):
@@ -95,14 +97,36 @@ class Subscriber:
                 self._after.pop(mid, None)
                 if out.is_video and (last := out.last_timestamp) is not None:
                     self._after[mid] = last
-            key = (binding.user_id, binding.source) if binding is not None else None
-            source = sources.get(key) if key is not None and key not in self._paused else None
-            if source is not (out.wanted or out.source):
-                out.bind(source)
+            track = tracks.get((binding.user_id, binding.source)) if binding is not None else None
+            if track is not None:
+                self._tracks[mid] = track
+        self.choose()
         self.seats, self.bindings = seats, dict(bindings)
         if changed and self._offered:
             self.revision += 1
         return changed
+
+    def choose(self, moved: Layered | None = None) -> None:
+        """Bring every m-line to the layer that fits what the page shows and the link carries; `moved` is the track to
+        do it for, if this subscriber has it at all.
+        """
+        if moved is not None and moved not in self._tracks.values():
+            return
+        chosen = {mid: track.sources[0] for mid, track in self._tracks.items() if track.kind == "audio"}
+        pictures: dict[str, quality.Picture] = {}
+        for mid in PRECEDENCE:
+            track = self._tracks.get(mid)
+            wish = self._wishes.get((track.user, track.name), AS_IT_COMES) if track is not None else AS_IT_COMES
+            if track is not None and not wish.paused:
+                carried = self.outs[mid].wanted or self.outs[mid].source
+                current = track.sources.index(carried) if carried in track.sources else None
+                pictures[mid] = quality.Picture(track.rungs(), wish.width, current)
+        for mid, index in zip(pictures, quality.allot(list(pictures.values()), None), strict=True):
+            if index is not None:
+                chosen[mid] = self._tracks[mid].sources[index]
+        for mid, out in self.outs.items():
+            if (source := chosen.get(mid)) is not (out.wanted or out.source):
+                out.bind(source)
 
     def shown(self) -> Bindings:
         """The bindings for the page. `after`: this m-line showed somebody else before; frames whose RTP timestamp is

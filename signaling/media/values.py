@@ -25,3 +25,11 @@ class Offer:
     revision: int
     sdp: str
     bindings: Bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a subscriber wants a picture: not at all for now, or in this width (pixels; None: as large as there is)."""
+
+    paused: bool = False
+    width: int | None = None

@@ -15,7 +15,7 @@ from typing import Any
 
 from signaling.media.client import MediaClient, Track
 from signaling.media.dtls import rtp
-from signaling.media.sdp import TRANSPORT_CC_EXTENSION
+from signaling.media.sdp import REPAIRED_RID_EXTENSION, RID_EXTENSION, TRANSPORT_CC_EXTENSION
 from tests.signaling.media.wire import CERTIFICATE, Described, Received, Wire
 
 LINE = {
@@ -26,8 +26,21 @@ LINE = {
 }
 
 
-def frame(codec: str, content: bytes, *, key: bool) -> bytes:
-    """A payload with two bytes of codec before the content: VP8's descriptor and frame header, or an H.264 slice's."""
+SIZED = b"\x9d\x01\x2a"
+WIDTHS = {"l": 320, "m": 640, "h": 1280}  # of a camera's layers, by rid
+
+
+def line_of(stream: str) -> tuple[str, int, int | None]:
+    """Kind and payload types; a layer's stream is called `camera/h`."""
+    return LINE[stream.split("/")[0]]
+
+
+def frame(codec: str, content: bytes, *, key: bool, width: int | None = None) -> bytes:
+    """A payload with two bytes of codec before the content: VP8's descriptor and frame header, or an H.264 slice's.
+    With a width, a VP8 frame header in full.
+    """
+    if width is not None:
+        return bytes([0x10, 0 if key else 1, 0, 0]) + SIZED + struct.pack("<HH", width, width * 9 // 16) + content
     if codec == "VP8":
         return bytes([0x10, 0x00 if key else 0x01]) + content
     return bytes([0x65 if key else 0x61, 0x88]) + content
@@ -42,16 +55,24 @@ class PublishingPeer:
         sources: tuple[str, ...] = ("microphone", "camera"),
         name: str | None = None,
         codec: str = "VP8",
+        rids: tuple[str, ...] = (),
     ) -> None:
         self.user, self.sources, self.name, self.codec = user, sources, name or f"publisher-{user}", codec
         self.wire = Wire()
         self.session = secrets.randbits(50)
         self.mids = {source: str(index) for index, source in enumerate(sources)}
-        self.ssrcs = {source: secrets.randbits(31) for source in sources}
-        self.seqs = {source: secrets.randbits(15) for source in sources}
-        self.timestamps = {source: secrets.randbits(31) for source in sources}
-        self.sent: dict[str, dict[int, bytes]] = {source: {} for source in sources}
+        self.rids = rids  # of the camera; each is a stream of its own, `camera/h`
+        streams = [
+            s
+            for source in sources
+            for s in ([f"camera/{r}" for r in rids] if source == "camera" and rids else [source])
+        ]
+        self.ssrcs = {stream: secrets.randbits(31) for stream in streams}
+        self.seqs = {stream: secrets.randbits(15) for stream in streams}
+        self.timestamps = {stream: secrets.randbits(31) for stream in streams}
+        self.sent: dict[str, dict[int, bytes]] = {stream: {} for stream in streams}
         self.keyframes_asked = 0
+        self.asked_of: list[str] = []  # which stream, for each of those
         self.nacked: list[int] = []
         self.answers_nacks = True
         self.numbered = 0  # packets that carried a number of the connection's own
@@ -78,6 +99,9 @@ class PublishingPeer:
                 out += [f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id=42e01f"]
             if rtx:
                 out += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={payload_type}"]
+            if source == "camera" and self.rids:
+                out += [f"a=extmap:6 {RID_EXTENSION}", f"a=extmap:7 {REPAIRED_RID_EXTENSION}"]
+                out += [*(f"a=rid:{rid} send" for rid in self.rids), f"a=simulcast:send {';'.join(self.rids)}"]
         return "\r\n".join(out) + "\r\n"
 
     def tracks(self) -> list[Track]:
@@ -92,19 +116,20 @@ class PublishingPeer:
 
     def send(self, source: str, *, key: bool = False, count: int = 1, size: int = 200, tail: bytes = b"") -> None:
         """The next `count` packets of a source; for video each is a frame of its own, the first a keyframe if asked."""
-        kind, payload_type, _ = LINE[source]
+        kind, payload_type, _ = line_of(source)
+        width = WIDTHS[source.split("/")[1]] if "/" in source else None
         for index in range(count):
             self.seqs[source] = seq = (self.seqs[source] + 1) & 0xFFFF
             self.timestamps[source] += 960 if kind == "audio" else 4500
             content = struct.pack("!IH", self.user, seq) + bytes(size) + tail
-            payload = content if kind == "audio" else frame(self.codec, content, key=key and index == 0)
+            payload = content if kind == "audio" else frame(self.codec, content, key=key and index == 0, width=width)
             self.sent[source][seq] = payload
             if random.random() >= self.lose:
                 self.wire.send_rtp(self._packet(source, seq, payload_type, self.ssrcs[source], payload))
 
     def send_late(self, source: str, seq: int) -> None:
         """A packet that was held back, under its own number."""
-        self.wire.send_rtp(self._packet(source, seq, LINE[source][1], self.ssrcs[source], self.sent[source][seq]))
+        self.wire.send_rtp(self._packet(source, seq, line_of(source)[1], self.ssrcs[source], self.sent[source][seq]))
 
     def hold_back(self, source: str, *, key: bool = False) -> int:
         """Number a packet without sending it."""
@@ -121,7 +146,11 @@ class PublishingPeer:
     def _packet(self, source: str, seq: int, payload_type: int, ssrc: int, payload: bytes) -> bytes:
         self.numbered += 1
         number = 5 << 4 | 1, self.numbered & 0xFFFF
-        extension = struct.pack("!HHBBBHxxx", 0xBEDE, 2, 4 << 4, ord(self.mids[source]), *number)
+        name, _, rid = source.partition("/")
+        extension = struct.pack("!HHBBBHxxx", 0xBEDE, 2, 4 << 4, ord(self.mids[name]), *number)
+        if rid:
+            which = (6 if payload_type == line_of(source)[1] else 7) << 4
+            extension = extension[:9] + bytes([which, ord(rid), 0])
         timestamp = self.timestamps[source] & 0xFFFFFFFF
         return struct.pack("!BBHII", 0x90, payload_type, seq, timestamp, ssrc) + extension + payload
 
@@ -129,6 +158,7 @@ class PublishingPeer:
         for packet in packets:
             if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_PLI:
                 self.keyframes_asked += 1
+                self.asked_of += [stream for stream, ssrc in self.ssrcs.items() if ssrc == packet.media_ssrc]
             elif isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
                 self.remb = rtp.unpack_remb_fci(packet.fci)[0]
             elif isinstance(packet, rtp.RtcpRrPacket):
@@ -145,14 +175,13 @@ class PublishingPeer:
         for seq in packet.lost:
             if seq not in self.sent[source] or random.random() < self.lose:
                 continue
-            if LINE[source][2] is None:
+            rtx = line_of(source)[2]
+            if rtx is None:
                 self.send_late(source, seq)
                 continue
             self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
             payload = struct.pack("!H", seq) + self.sent[source][seq]
-            self.wire.send_rtp(
-                self._packet(source, self._rtx_seq, LINE[source][2] or 0, self.ssrcs[source] ^ 0x40000000, payload)
-            )
+            self.wire.send_rtp(self._packet(source, self._rtx_seq, rtx, self.ssrcs[source] ^ 0x40000000, payload))
 
 
 class SubscribingPeer:
@@ -217,6 +246,10 @@ class SubscribingPeer:
         """The publisher's own number of each packet, in the order they came."""
         return [self._content(p)[1] for p in self.packets[mid]]
 
+    def widths(self, mid: str) -> list[int]:
+        """The width each packet of a layer tells of, in the order they came."""
+        return [int.from_bytes(p.payload[7:9], "little") for p in self.packets[mid]]
+
     def ask_for(self, mid: str, numbers: list[int]) -> None:
         """A NACK."""
         ssrc = next(s for s, m in self._mid_of.items() if m == mid and s not in self._rtx)
@@ -234,7 +267,7 @@ class SubscribingPeer:
         self.wire.send_rtcp(rtp.RtcpRrPacket(ssrc=1), wish)
 
     def _content(self, packet: Received) -> tuple[int, int]:
-        start = 0 if packet.payload_type == 111 else 2
+        start = 0 if packet.payload_type == 111 else 11 if packet.payload[4:7] == SIZED else 2
         user, seq = struct.unpack_from("!IH", packet.payload, start)
         return user, seq
 

@@ -6,13 +6,15 @@ import time
 
 import pytest
 
-from signaling.media.client import SdpInvalid, Track
+from signaling.media.client import SdpInvalid, Track, Wish
 from signaling.media.errors import PeerUnknown
-from signaling.media.subscriber import PAUSED
+from signaling.media.subscriber import WISHES
 from tests.signaling.media.conftest import Connect
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.scenes import ALL, ANA, BO, CLEO, ROOM, Web, a_class, counted
 from tests.signaling.media.wire import Described, until
+
+AWAY = Wish(paused=True)
 
 
 async def test_nothing_flows_before_it_is_permitted_and_everything_after(web: Web) -> None:
@@ -264,7 +266,7 @@ async def test_a_paused_picture_is_not_sent_until_it_is_wanted_again_and_sound_a
     await until(lambda: len(bo.packets["1"]) == len(cleo.packets["1"]) == 3)
     bound = told.named("bindings")
 
-    await client.prefer(ROOM, bo.name, {(ANA, "camera"): True, (ANA, "microphone"): True, (99, "screen"): True})
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): AWAY, (ANA, "microphone"): AWAY, (99, "screen"): AWAY})
     asked = ana.keyframes_asked
     ana.send("camera", key=True, count=20)
     ana.send("microphone", count=20)
@@ -272,7 +274,7 @@ async def test_a_paused_picture_is_not_sent_until_it_is_wanted_again_and_sound_a
     assert len(bo.packets["1"]) == 3
     assert ana.keyframes_asked == asked
 
-    await client.prefer(ROOM, bo.name, {(ANA, "camera"): False})
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): Wish()})
     await until(lambda: ana.keyframes_asked > asked, what="a keyframe request for the resumed picture")
     ana.send("camera", count=4)
     ana.send("camera", key=True, count=2)
@@ -287,10 +289,10 @@ async def test_pauses_of_one_subscriber_are_bounded_and_those_of_nobody_are_refu
     ana, bo = await a_class(client)
     ana.send("camera", key=True)
     await until(lambda: bo.packets["1"])
-    await client.prefer(ROOM, bo.name, {(ANA, "camera"): True})
-    await client.prefer(ROOM, bo.name, {(1000 + user, "camera"): True for user in range(PAUSED)})
+    await client.prefer(ROOM, bo.name, {(ANA, "camera"): AWAY})
+    await client.prefer(ROOM, bo.name, {(1000 + user, "camera"): AWAY for user in range(WISHES)})
     await until(lambda: ana.keyframes_asked, what="the forgotten pause has ended")
     ana.send("camera", key=True, count=2)
     await until(lambda: len(bo.packets["1"]) == 3)
     with pytest.raises(PeerUnknown):
-        await client.prefer(ROOM, "nobody", {(ANA, "camera"): True})
+        await client.prefer(ROOM, "nobody", {(ANA, "camera"): AWAY})

@@ -149,7 +149,7 @@ async def test_a_revoked_source_is_cut_before_the_call_returns(place: Place) -> 
     place.room.permit({}, [ANA])
     assert line.source is None
     assert place.told[-1][1] == "bindings"
-    assert not place.room.publishers[ANA].named()["camera"].outs
+    assert not place.room.publishers[ANA].named()["camera"].sources[0].outs
 
 
 async def test_a_new_source_of_packets_on_the_same_line_is_cut_over_at_its_keyframe(place: Place) -> None:
