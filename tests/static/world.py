@@ -102,6 +102,10 @@ def content(number: int, long: bool = False) -> dict[str, Any]:
         "like_count": 5,
         "comment_count": 3,
         "liked": False,
+        "reactions": {"like": 3, "love": 1, "insightful": 1, "confused": 0},
+        "my_reaction": None,
+        "captions": [{"lang": "en", "label": "English", "url": "/media/c?t=x"}] if number == 1 else [],
+        "seek_preview": None,
         "created_by": 1,
         "created_at": at(days=9),
         "updated_at": at(days=9),
@@ -229,7 +233,7 @@ def answers(role: str = "expert", count: int = 6, long: bool = False) -> Answers
         (method, path): (200, body) for (method, path), body in ((key.split(" "), body) for key, body in ok.items())
     }
     found["POST", "/auth/refresh"] = found["POST", "/auth/login"] = found["POST", "/auth/link"] = (200, signed_in)
-    found["GET", "/media/v"] = (404, {})
+    found["GET", "/media/v"] = found["GET", "/media/c"] = (404, {})
     found["POST", "/content/1/ticket"] = (
         200,
         {"url": "/media/v?t=y", "thumbnail_url": None, "expires_at": at(hours=-1)},

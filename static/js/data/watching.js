@@ -24,6 +24,13 @@ export class WatchReport {
     this.#position = content.my_progress?.position_seconds ?? 0;
   }
 
+  /** What the server knows; true when that is more than we have told. @param {{revision: number} | null} progress */
+  heard(progress) {
+    const isNews = (progress?.revision ?? 0) > this.#revision;
+    this.#revision = Math.max(this.#revision, progress?.revision ?? 0);
+    return isNews;
+  }
+
   /** @param {number} position @param {number} rate @param {boolean} isPlaying */
   at(position, rate, isPlaying) {
     this.#position = position;
@@ -62,6 +69,8 @@ export class WatchReport {
     try {
       const report = { position_seconds: this.#position, watched, revision: this.#revision };
       const now = await api.put(`/content/${this.contentId}/progress`, report, { keepalive: true });
+      // Another device has told more meanwhile: ours was passed over, and comes again under a later number.
+      if ((now?.revision ?? 0) > report.revision) this.#watching.giveBack(watched);
       this.#revision = Math.max(this.#revision, now?.revision ?? 0);
       resource(`/content/${this.contentId}`).change((before) => ({ ...before, my_progress: now ?? before.my_progress }));
     } catch {

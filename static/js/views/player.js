@@ -6,6 +6,7 @@ import { countText, dayText, durationText } from "../format.js";
 import { Comments } from "../parts/comments.js";
 import { Icon } from "../parts/icon.js";
 import { MediaPlayer } from "../parts/media_player.js";
+import { nextOf } from "../parts/next_lesson.js";
 import { Reactions } from "../parts/reactions.js";
 import { Empty, Failed, Loading } from "../parts/states.js";
 import { setTitle } from "../router.js";
@@ -29,16 +30,18 @@ export const PlayerView = ({ contentId }) => {
   const lesson = useResource(`/content/${contentId}`);
   const comments = useResource(lesson.value?.file_url ? commentsPath(contentId) : null);
   const course = useResource(lesson.value ? `/courses/${lesson.value.course_id}` : null);
+  const lessons = useResource(lesson.value ? `/courses/${lesson.value.course_id}/content` : null);
   const media = useRef(/** @type {HTMLMediaElement | null} */ (null));
   const content = lesson.value;
   useEffect(() => setTitle(content?.title ?? "Lesson"), [content?.title]);
   if (lesson.status === "failed") return html`<${Failed} error=${lesson.error} what="This lesson" retry=${() => lesson.resource?.retry()} />`;
   if (!content) return PlayerSkeleton();
   const isPlayable = Boolean(content.file_url);
+  const next = nextOf(lessons.value ?? [], contentId);
   return html`
     <article class="lesson-page">
       <div class="stack lesson-main">
-        ${isPlayable ? html`<${MediaPlayer} content=${content} comments=${comments.value ?? []} media=${media} key=${content.id} />` : html`<${NotYet} content=${content} course=${course.value} />`}
+        ${isPlayable ? html`<${MediaPlayer} content=${content} comments=${comments.value ?? []} media=${media} next=${next} key=${content.id} />` : html`<${NotYet} content=${content} course=${course.value} />`}
         <div class="stack tight">
           <p class="small lesson-course clip"><a href=${`/app/courses/${content.course_id}`}>${course.value?.title ?? "The course"}</a></p>
           <h1>${content.title}</h1>
@@ -51,7 +54,7 @@ export const PlayerView = ({ contentId }) => {
         </div>
         ${isPlayable && html`<${Reactions} content=${content} />`}
         ${content.description && html`<p class="about">${content.description}</p>`}
-        ${isPlayable && html`<details class="small muted keys-help"><summary>Keys</summary><p>Space or K plays and pauses, J and L go 10 seconds, arrows 5 seconds, M mutes, F fills the screen, &lt; and &gt; change the speed.</p></details>`}
+        ${next && html`<a class="next-link linked" href=${`/app/content/${next.id}`}><span class="grow"><span class="small muted block">Next lesson</span><span class="clip block">${next.title}</span></span><${Icon} name="forward" /></a>`}
       </div>
       ${isPlayable && html`<${Comments} content=${content} comments=${comments} isInstructor=${course.value?.my_role === "instructor"} media=${media} />`}
     </article>
