@@ -13,7 +13,7 @@ from aiohttp import web
 
 from server.accounts import web as accounts_web
 from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
-from server.content import tus_web, uploads_web
+from server.content import analytics_web, tus_web, uploads_web
 from server.content import web as content_web
 from server.content.links import TICKETS
 from server.content.short_way import media_first
@@ -70,6 +70,7 @@ def areas() -> list[Routes]:
         roster_web.route,
         uploads_web.route,
         content_web.route,
+        analytics_web.route,
         tus_web.route,
         live_sessions_web.route,
         notifications_web.route,

@@ -19,7 +19,7 @@ from server.content.schemas import (
     ProgressReport,
     ReactionsShown,
 )
-from server.content.tables import Content, ContentComment, ContentLike, ContentProgress
+from server.content.tables import Content, ContentComment, ContentLike, ContentProgress, ContentWatchDay
 from server.courses.tables import Enrollment
 from server.db.database import Reading, Work
 from server.errors import Invalid, Missing, NotAllowed
@@ -42,8 +42,12 @@ async def report_progress(work: Work, actor: Actor, content_id: int, report: Pro
     row.completed = row.completed or row.percent >= rules.COMPLETE_PERCENT
     row.position_seconds = min(report.position_seconds, duration)
     since = None if is_new else work.now - row.updated_at
-    row.played_seconds += rules.played_seconds(report.watched, since)
-    if rules.is_view(row.played_seconds, row.viewed_at, work.now):
+    played = min(rules.played_seconds(report.watched, since), duration)
+    row.played_seconds += played
+    is_view = rules.is_view(row.played_seconds, row.viewed_at, work.now)
+    if played > 0:
+        await _note_day(work, actor.id, content_id, played, int(is_view))
+    if is_view:
         row.viewed_at, row.played_seconds = work.now, 0.0
         one_more = update(Content).where(Content.id == content_id).values(view_count=Content.view_count + 1)
         await work.execute(one_more.execution_options(synchronize_session=False))
@@ -198,6 +202,18 @@ async def _progress_row(work: Work, user_id: int, content_id: int) -> tuple[Cont
     return row, is_new
 
 
+async def _note_day(work: Work, user_id: int, content_id: int, played: float, views: int) -> None:
+    """Add to what this person watched today."""
+    made = _insert(work, ContentWatchDay).values(
+        content_id=content_id, user_id=user_id, day=work.now.date(), played_seconds=played, views=views
+    )
+    more = {
+        "played_seconds": ContentWatchDay.played_seconds + made.excluded.played_seconds,
+        "views": ContentWatchDay.views + made.excluded.views,
+    }
+    await work.execute(made.on_conflict_do_update(index_elements=["content_id", "day", "user_id"], set_=more))
+
+
 async def _parent(read: Reading, content_id: int, parent_id: int | None) -> ContentComment | None:
     if parent_id is None:
         return None
@@ -224,5 +240,7 @@ async def _tell_reply(work: Work, actor: Actor, seen: Seen, parent: ContentComme
     await notify(work, [parent.user_id], "comment_reply", f"{actor.name} replied to you", quoted, data)
 
 
-def _insert(work: Work, table: type[ContentLike] | type[ContentProgress]) -> sqlite.Insert | postgresql.Insert:
+def _insert(
+    work: Work, table: type[ContentLike] | type[ContentProgress] | type[ContentWatchDay]
+) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if work.is_sqlite else postgresql.insert(table)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import AUTOINCREMENT, Base, BigInt, Json, UtcDateTime, identity
@@ -98,6 +98,23 @@ class ContentProgress(Base):
     viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     played_seconds: Mapped[float] = mapped_column(Float, default=0.0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ContentWatchDay(Base):
+    """What one person watched of a lesson on one day (UTC): seconds of play, and views that were counted."""
+
+    __tablename__ = "content_watch_days"
+    __table_args__ = (
+        Index("uq_content_watch_days_content_id_day_user_id", "content_id", "day", "user_id", unique=True),
+        AUTOINCREMENT,
+    )
+
+    id: Mapped[int] = identity()
+    content_id: Mapped[int] = mapped_column(BigInt, ForeignKey("course_content.id"))
+    day: Mapped[date] = mapped_column(Date)
+    user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
+    played_seconds: Mapped[float] = mapped_column(Float)
+    views: Mapped[int] = mapped_column(Integer)
 
 
 class ContentComment(Base):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Float, and_, cast, extract, func, or_, select
 
 from server.accounts.tables import User
 from server.courses.tables import Enrollment
 from server.db.database import Reading
+from server.http.spreadsheet import as_csv as table_text
 from server.live_sessions.rules import Stay, merged, total_seconds
 from server.live_sessions.schemas import AttendanceShown, IntervalShown, PersonShown
 from server.live_sessions.tables import LiveSession, LiveSessionGuest, Participation
-from server.wire import rfc3339
 
+MOST_SUMMED = 200  # of a course's live sessions, the newest
 LARGEST_ROSTER = 5_000  # people in one answer; a larger course shows the first ones by name
 
 
@@ -92,16 +91,48 @@ def _line(person: PersonShown, stays: Sequence[Stay], until: datetime) -> Attend
 
 
 def as_csv(lines: Sequence[AttendanceShown]) -> str:
-    """One row an interval, absentees with empty times (RFC 4180); cells that a spreadsheet would run are quoted."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["name", "joined_at", "left_at", "total_seconds"])
+    """One row an interval, absentees with empty times."""
+    rows: list[tuple[str, datetime | None, datetime | None, float]] = []
     for line in lines:
         name = line.user.name
-        safe = f"'{name}" if name[:1] in "=+-@\t\r" else name
         if not line.intervals:
-            writer.writerow([safe, "", "", 0])
-        for stay in line.intervals:
-            left = rfc3339(stay.left_at) if stay.left_at else ""
-            writer.writerow([safe, rfc3339(stay.joined_at), left, line.total_seconds])
-    return out.getvalue()
+            rows.append((name, None, None, 0))
+        rows.extend((name, stay.joined_at, stay.left_at, line.total_seconds) for stay in line.intervals)
+    return table_text(["name", "joined_at", "left_at", "total_seconds"], rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A live session that began: who came beside its host, and their time in it together."""
+
+    live_session_id: int
+    title: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    attended_count: int
+    total_seconds: float
+
+
+async def attended(read: Reading, course_id: int) -> list[Attended]:
+    """The course's newest live sessions that began, the newest first; counted in one query."""
+    until = func.coalesce(Participation.left_at, Participation.last_seen_at, LiveSession.ended_at, read.now)
+    if read.session.get_bind().dialect.name == "sqlite":
+        seconds = (func.julianday(until) - func.julianday(Participation.joined_at)) * 86_400
+    else:
+        seconds = cast(extract("epoch", until - Participation.joined_at), Float)
+    query = (
+        select(LiveSession, func.count(Participation.user_id.distinct()), func.coalesce(func.sum(seconds), 0.0))
+        .outerjoin(
+            Participation,
+            and_(Participation.live_session_id == LiveSession.id, Participation.user_id != LiveSession.host_id),
+        )
+        .where(LiveSession.course_id == course_id, LiveSession.started_at.is_not(None))
+        .group_by(LiveSession.id)
+        .order_by(LiveSession.started_at.desc(), LiveSession.id.desc())
+        .limit(MOST_SUMMED)
+    )
+    return [
+        Attended(row.id, row.title, row.status, row.started_at, row.ended_at, many, round(float(total), 1))
+        for row, many, total in await read.execute(query)
+    ]
