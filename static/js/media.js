@@ -81,12 +81,15 @@ export class RoomMedia {
     expose(this);
   }
 
-  /** In the room: for the first time, or again after any break. @param {{me: number, iceServers: RTCIceServer[]}} room */
-  enter({ me, iceServers }) {
+  /**
+   * In the room: for the first time, or again after any break.
+   * @param {{me: number, iceServers: RTCIceServer[], isInstructor: boolean}} room
+   */
+  enter({ me, iceServers, isInstructor }) {
     this.me = me;
     this.iceServers = iceServers;
     this.subscriber.enter();
-    this.publisher.enter();
+    this.publisher.enter(isInstructor);
   }
 
   /** New credentials for the same relays; what is connected stays so. @param {RTCIceServer[]} iceServers */

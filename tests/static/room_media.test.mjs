@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LiveProblem, lost } from "../../static/js/live/problem.js";
 import { Capture, faultOf } from "../../static/js/media/capture.js";
+import { encodings } from "../../static/js/media/encodings.js";
 import { Looking } from "../../static/js/media/looking.js";
 import { Publisher } from "../../static/js/media/publisher.js";
 import { Speakers } from "../../static/js/media/speakers.js";
@@ -392,7 +393,7 @@ function aLook() {
   const seen = { wishes: [], refusal: null, isHidden: false };
   const looking = new Looking({
     wish: async (event, { sources }) => {
-      seen.wishes.push(`${event} ${sources.map(({ user_id, source, paused }) => `${user_id}-${source}${paused ? " paused" : ""}`)}`);
+      seen.wishes.push(`${event} ${sources.map(({ user_id, source, paused, width }) => `${user_id}-${source}${width ? ` at ${width}` : ""}${paused ? " paused" : ""}`)}`);
       if (seen.refusal) throw seen.refusal;
     },
     isHidden: () => seen.isHidden,
@@ -444,4 +445,31 @@ test("what a hidden tab wants is said anew to a new connection, and to whoever c
   assert.deepEqual(seen.wishes, [
     "media_prefer 1-camera paused,2-camera paused", "media_prefer 1-camera paused,2-camera paused", "media_prefer 3-screen paused",
   ]);
+});
+
+test("a tile's width is told when it has kept it for a moment, in steps", async () => {
+  const { looking, seen, clock } = aLook();
+  for (const width of [640, 500, 410, 399]) looking.sized(1, "camera", width);
+  clock.pass();
+  await settled();
+  looking.sized(1, "camera", 390);
+  clock.pass();
+  await settled();
+  looking.sized(1, "camera", 401);
+  looking.sized(2, "camera", 0);
+  clock.pass();
+  await settled();
+  assert.deepEqual(seen.wishes, ["media_prefer 1-camera at 400,2-camera", "media_prefer 1-camera at 440,2-camera"]);
+});
+
+test("the instructor's camera goes out in layers by its size, everything else once", () => {
+  const rids = (source, width, isLayered) => encodings(source, width, isLayered).map(({ rid }) => rid ?? "");
+  assert.deepEqual(rids("camera", 1280, true), ["l", "m", "h"]);
+  assert.deepEqual(rids("camera", 640, true), ["l", "h"]);
+  assert.deepEqual(rids("camera", 320, true), [""]);
+  assert.deepEqual(rids("camera", undefined, true), [""]);
+  assert.deepEqual(rids("camera", 1280, false), [""]);
+  assert.deepEqual(rids("screen", 1920, true), [""]);
+  const all = encodings("camera", 1280, true).reduce((sum, { maxBitrate = 0 }) => sum + maxBitrate, 0);
+  assert.equal(all, 1_800_000); // below what the server lets a camera in layers send
 });

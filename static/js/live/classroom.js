@@ -171,7 +171,7 @@ export class Classroom {
 
   #enter() {
     const { you, iceServers } = this.session.view;
-    if (you) this.devices.enter({ me: you.user_id, iceServers });
+    if (you) this.devices.enter({ me: you.user_id, iceServers, isInstructor: this.isInstructor });
     if (you) this.listening.entered(you);
     if (this.isInstructor && !this.hasEntered) this.devices.restore(BOTH);
     this.hasEntered = true;

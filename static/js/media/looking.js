@@ -1,10 +1,17 @@
 /**
- * Which pictures can be seen: those of tiles scrolled out of view, and all while the tab is hidden, are paused in the
- * server. A picture pauses a moment after it went out of sight and comes back at once, from its next keyframe.
+ * Which pictures can be seen, and how large: those of tiles scrolled out of view, and all while the tab is hidden, are
+ * paused in the server, and of a camera sent in layers it gives the one that fits. A picture pauses a moment after it
+ * went out of sight and comes back at once, from its next keyframe.
  */
 
 /** Seconds out of sight before a picture is paused: a glance at another tab costs nobody a keyframe. */
 const PATIENCE_SECONDS = 3;
+
+/** Seconds a tile has to keep its size before it is told, so that dragging a window asks for one keyframe and not for many. */
+const SIZE_SECONDS = 0.4;
+
+/** Widths are told in steps of so many pixels. */
+const STEP = 40;
 
 /** Seconds until what could not be told is told again. */
 const RETRY_SECONDS = 2;
@@ -27,6 +34,10 @@ export class Looking {
     this.unseen = new Set();
     /** @type {Set<string>} */
     this.paused = new Set();
+    /** Pixels across, by tile. @type {Map<string, number>} */
+    this.widths = new Map();
+    /** Counts changes of size, so that only the last one is told. */
+    this.sizing = 0;
     /** What the server was told on this connection. */
     this.told = "";
     this.isTelling = false;
@@ -49,6 +60,16 @@ export class Looking {
     this.look();
   }
 
+  /** A tile has another size. @param {number} user_id @param {string} source @param {number} width in pixels of the screen */
+  sized(user_id, source, width) {
+    const key = keyOf(user_id, source);
+    const steps = Math.ceil(width / STEP) * STEP;
+    if (!steps || this.widths.get(key) === steps) return;
+    this.widths.set(key, steps);
+    const mine = ++this.sizing;
+    this.after(SIZE_SECONDS, () => void (mine === this.sizing && this.#tell()));
+  }
+
   /** Something may have come into sight or gone out of it. */
   look() {
     const mine = ++this.turn;
@@ -69,10 +90,14 @@ export class Looking {
   }
 
   async #tell() {
-    const sources = this.carried.map((one) => ({ ...one, paused: this.paused.has(keyOf(one.user_id, one.source)) }));
+    const sources = this.carried.map((one) => {
+      const key = keyOf(one.user_id, one.source);
+      const width = this.widths.get(key);
+      return { ...one, ...(width ? { width } : {}), paused: this.paused.has(key) };
+    });
     const text = JSON.stringify(sources);
     if (this.isTelling || !sources.length || text === this.told) return;
-    if (!this.told && !this.paused.size) return;
+    if (!this.told && sources.every(({ paused, width }) => !paused && !width)) return;
     this.isTelling = true;
     this.told = text;
     try {

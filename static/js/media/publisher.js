@@ -7,13 +7,11 @@
  */
 import { isPatience, isUnanswered } from "../live/problem.js";
 import { BackOff } from "./back_off.js";
+import { encodings } from "./encodings.js";
 import { watch } from "./watch.js";
 
 /** @typedef {"microphone"|"camera"|"screen"|"screen_audio"} Source */
 /** @typedef {"idle"|"connecting"|"on"|"refused"|"elsewhere"} SendState */
-
-/** Bits a second at most, by source: the server sets no lower rate by itself, and a class must fit a phone network. */
-const MAX_BITRATE = { microphone: 40_000, camera: 1_200_000, screen: 2_000_000, screen_audio: 64_000 };
 
 /** Refusals that no other try changes. */
 const FINAL = new Set(["not_allowed", "unknown_event", "room_closed", "session_not_live", "removed_from_session"]);
@@ -40,13 +38,15 @@ export class Publisher {
     /** Counts connections, so that the failure of an older one is recognized. */
     this.life = 0;
     this.isInRoom = false;
+    this.isLayered = false;
     this.isWorking = false;
     this.isDirty = false;
   }
 
-  /** In the room, anew after every return: the server knows nothing of an older connection. */
-  enter() {
+  /** In the room, anew after every return: the server knows nothing of an older connection. @param {boolean} [isLayered] */
+  enter(isLayered = false) {
     this.isInRoom = true;
+    this.isLayered = isLayered;
     this.rebuild();
   }
 
@@ -132,7 +132,7 @@ export class Publisher {
   async #line(pc, source, track) {
     const line = this.lines.get(source);
     if (!line) {
-      const sendEncodings = [{ maxBitrate: MAX_BITRATE[source] }];
+      const sendEncodings = encodings(source, track.getSettings?.().width, this.isLayered);
       this.lines.set(source, pc.addTransceiver(track, { direction: "sendonly", sendEncodings }));
     } else if (line.sender.track !== track) await line.sender.replaceTrack(track);
   }

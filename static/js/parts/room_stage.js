@@ -29,7 +29,8 @@ export const RoomStage = ({ classroom }) => {
         ${shown.map((tile) => html`
           <div class="room-cell" key=${tile.key} data-of=${tile.source}>
             <${RoomTile} tile=${tile} isSpeaking=${speaking.has(tile.person.user_id)} note=${noteOf(tile, media)}
-              onSeen=${(/** @type {boolean} */ is) => classroom.devices.looking.saw(tile.person.user_id, tile.source, is)} />
+              onSeen=${(/** @type {boolean} */ is) => classroom.devices.looking.saw(tile.person.user_id, tile.source, is)}
+              onSized=${(/** @type {number} */ width) => classroom.devices.looking.sized(tile.person.user_id, tile.source, width)} />
           </div>`)}
       </div>
     </section>

@@ -40,17 +40,22 @@ const Picture = ({ track, since, after, isMirrored, label, onShown }) => {
   return html`<video ref=${video} class=${isMirrored ? "is-mirrored" : ""} muted autoplay playsinline aria-label=${label}></video>`;
 };
 
+/** How wide a picture of the usual shape is drawn in a box, in pixels of the screen. @param {DOMRectReadOnly} box */
+const drawn = ({ width, height }) => Math.min(width, (height * 16) / 9) * devicePixelRatio;
+
 /**
- * @param {{tile: Shown, isSpeaking: boolean, note: string, onSeen: (is: boolean) => void}} props `note`: what to know about it
- * now, in words; `onSeen`: it is in view, or not any more.
+ * @param {{tile: Shown, isSpeaking: boolean, note: string, onSeen: (is: boolean) => void, onSized: (width: number) => void}} props
+ * `note`: what to know about it now, in words; `onSeen`: it is in view, or not any more; `onSized`: pixels across.
  */
-export const RoomTile = ({ tile, isSpeaking, note, onSeen }) => {
+export const RoomTile = ({ tile, isSpeaking, note, onSeen, onSized }) => {
   const figure = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
     const view = new IntersectionObserver((entries) => onSeen(Boolean(entries.at(-1)?.isIntersecting)));
-    view.observe(/** @type {HTMLElement} */ (figure.current));
+    const size = new ResizeObserver((entries) => entries.slice(-1).forEach((entry) => onSized(drawn(entry.contentRect))));
+    for (const observer of [view, size]) observer.observe(/** @type {HTMLElement} */ (figure.current));
     return () => {
       view.disconnect();
+      size.disconnect();
       onSeen(true);
     };
   }, []);

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signaling.media.client import MediaClient
+from signaling.media.client import MediaClient, Wish
 from signaling.media.publisher import RATE_CAP
 from signaling.turn import ice_servers
 from tests.coturn import coturn
@@ -127,6 +127,32 @@ async def test_a_camera_on_a_clean_link_reaches_its_cap_in_ten_seconds(web: tupl
             video_of(after)["qualityLimitationReason"],
         )
         assert rates[-1] <= 1.3 * cap
+
+
+async def test_a_tile_that_shrinks_and_grows_gets_another_layer_without_a_freeze(web: tuple[MediaClient, Told]) -> None:
+    client, _ = web
+    client.permit(ROOM, {ANA: ALL}, [ANA])
+    async with open_lab(client, ROOM) as lab:
+        await lab.publish_layers("ana", ANA)
+        await lab.subscribe("cleo", CLEO)
+        await lab.wait_for_frames("cleo", "1", 20, width=WIDE)
+        began = await lab.time()
+        before = (await client.stats())["counters"]
+        for tile, width in ((300, NARROW), (600, WIDE), (200, NARROW), (1200, WIDE)):
+            asked = await lab.time()
+            await client.prefer(ROOM, "cleo", {(ANA, "camera"): Wish(width=tile)})
+            first = await lab.wait_for_frames("cleo", "1", 20, width=width, since=asked)
+            assert first - asked < 1.5
+        frames = [frame for frame in await lab.frames("cleo", "1") if frame["at"] >= began]
+        cuts = [(a, b) for a, b in pairwise(frames) if a["width"] != b["width"]]
+        assert len(cuts) == 4
+        # A machine with more to do delays any frame; those at a cut are not later than the others.
+        assert all(b["at"] - a["at"] < 0.5 for a, b in cuts), cuts
+        assert all(0 < (b["timestamp"] - a["timestamp"]) % 2**32 < 90_000 for a, b in pairwise(frames))
+        assert (await client.stats())["counters"]["keyframes_asked"] - before["keyframes_asked"] <= 8
+        layers = (await lab.measure("ana"))["out"]
+        assert {"1/l", "1/h"} <= layers.keys()
+        assert layers["1/l"]["frameWidth"] == NARROW
 
 
 async def heard(lab: Lab, name: str, *mids: str) -> None:

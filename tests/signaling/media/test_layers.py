@@ -95,12 +95,16 @@ async def test_a_layer_changes_at_a_keyframe_only_and_numbers_and_times_go_on(we
         a_frame(ana, key=True)
         a_frame(ana)
         wide = {"camera/l": 320, "camera/m": 640, "camera/h": 1280}[stream]
-        await arrived(bo, "1", before + 3)
-        assert bo.widths("1")[-2:] == [wide] * 2
+        await shows(bo, [wide] * 2)
         await asyncio.sleep(0.5)  # keyframes of one layer are asked for at most so often
     assert counts_on([packet.seq for packet in bo.packets["1"]])
     times = [packet.timestamp for packet in bo.packets["1"]]
     assert all(0 < (later - earlier) & 0xFFFFFFFF < 90_000 * 3 for earlier, later in itertools.pairwise(times))
+
+
+async def shows(bo: SubscribingPeer, widths: list[int]) -> None:
+    """Wait until the last packets were of these layers."""
+    await until(lambda: bo.widths("1")[-len(widths) :] == widths)
 
 
 async def more_than(some: list[str], count: int) -> None:
