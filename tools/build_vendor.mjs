@@ -21,6 +21,8 @@ const fonts = ["inter", "source-serif-4"].flatMap((family) =>
     to: `${family}-${script}.woff2`,
   })),
 );
+/** Style sheets that belong to modules of the bundle. */
+const sheets = [{ from: "node_modules/uplot/dist/uPlot.min.css", to: "uplot.css" }];
 const hash = (/** @type {Buffer | string} */ bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** @param {Record<string, unknown>} inputs paths of bundled files @returns {string[]} package folders, sorted */
@@ -60,6 +62,7 @@ renameSync(`${written}.part`, written);
 copyFileSync(entry, join(folder, "vendor.d.ts"));
 mkdirSync(join(folder, "fonts"), { recursive: true });
 for (const { from, to } of fonts) copyFileSync(join(root, from), join(folder, "fonts", to));
+for (const { from, to } of sheets) copyFileSync(join(root, from), join(folder, to));
 const inside = { ...result.metafile.inputs, ...Object.fromEntries(fonts.map(({ from }) => [from, true])) };
 const packages = packagesOf(inside);
 writeFileSync(join(folder, "LICENSES.txt"), packages.map(licenceOf).join(`\n${"-".repeat(78)}\n\n`));

@@ -10,4 +10,5 @@ export {
 } from "preact/hooks";
 export { html } from "htm/preact";
 export { batch, computed, effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+export { default as UPlot } from "uplot";
 export { io, Manager, Socket } from "socket.io-client";

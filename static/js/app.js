@@ -21,6 +21,7 @@ import { connectLive, disconnectLive } from "./socket.js";
 const PAGES = {
   attendance: () => import("./views/attendance.js").then((module) => module.AttendanceView),
   catalog: () => import("./views/catalog.js").then((module) => module.CatalogView),
+  content_analytics: () => import("./views/content_analytics.js").then((module) => module.ContentAnalyticsView),
   course: () => import("./views/course.js").then((module) => module.CourseView),
   course_new: () => import("./views/course_new.js").then((module) => module.CourseNewView),
   courses: () => import("./views/courses.js").then((module) => module.CoursesView),

@@ -21,6 +21,7 @@ const ADDRESSES = [
   ["/app/manage/:course_id", "manage"],
   ["/app/manage/:course_id/:way", "manage"],
   ["/app/content/:content_id", "player"],
+  ["/app/content/:content_id/analytics", "content_analytics"],
   ["/app/sessions", "sessions"],
   ["/app/sessions/:live_session_id", "room"],
   ["/app/sessions/:live_session_id/attendance", "attendance"],

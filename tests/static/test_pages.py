@@ -22,6 +22,8 @@ LISTS = {
     "/app/courses/1/sessions": "h2#sessions",
     "/app/courses/1/people": "h2#people",
     "/app/content/1": ".player",
+    "/app/content/1/analytics": ".figures-row",
+    "/app/courses/1/analytics": "h2#analytics",
     "/app/sessions": "h1",
     "/app/sessions/5/attendance": "h1",
     "/app/notifications": "h1",

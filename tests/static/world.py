@@ -119,6 +119,37 @@ def content(number: int, long: bool = False) -> dict[str, Any]:
     }
 
 
+def analytics(count: int, long: bool) -> dict[str, Any]:
+    """Of a course with so many lessons; of its first lesson when asked for that."""
+    totals = {
+        **{"views": 31 * count, "unique_viewers": 12, "watch_seconds": 5210.0, "completed_count": 4},
+        **{"completion_percent": 33.3, "average_percent": 57.5, "like_count": 5, "comment_count": 3},
+        "reactions": {"like": 3, "love": 1, "insightful": 1, "confused": 0},
+    }
+    about = {"content_type": "video", "duration_seconds": 754.0}
+    days = [
+        {
+            **{"day": (NOW - timedelta(days=29 - n)).date().isoformat(), "views": n % 5, "viewers": n % 3},
+            **{"watch_seconds": 300.0 * (n % 7), "comments": n % 2, "reactions": 0},
+        }
+        for n in range(30)
+    ]
+    whole = {**totals, "enrollment_count": 24, "live_session_count": count, "attended_seconds": 86_400.0}
+    return {
+        **{"course_id": 1, "content_id": 1, "title": LONG_NAME if long else "Waves and Light", "days": days},
+        **{"duration_seconds": 754.0, "totals": whole},
+        "content": [{**totals, **about, "content_id": n + 1, "title": content(n + 1, long)["title"]} for n in range(count)],
+        "retention": {"seconds_per_bucket": 2.0, "viewers": [12.0 - n / 40 for n in range(377)] if count else []},
+        "attendance": [
+            {
+                **{"live_session_id": n + 1, "title": session(n, "ended", "instructor", long)["title"], "status": "ended"},
+                **{"started_at": at(days=n + 1), "ended_at": at(days=n), "attended_count": n % 9, "total_seconds": 9000.0},
+            }
+            for n in range(count)
+        ],
+    }
+
+
 def comments(count: int, long: bool) -> list[dict[str, Any]]:
     said = [
         "Here the screen should show the second maximum, I think?",
@@ -218,6 +249,8 @@ def answers(role: str = "expert", count: int = 6, long: bool = False) -> Answers
         "GET /live-sessions/5": session(5, "ended", mine, long),
         "GET /live-sessions/5/attendance": attendance,
         "GET /content/1": content(1, long),
+        "GET /content/1/analytics": analytics(count, long),
+        "GET /courses/1/analytics": analytics(count, long),
         "GET /content/1/comments": comments(count, long),
         "PUT /content/1/progress": {
             "position_seconds": 245.0,

@@ -6,7 +6,7 @@ import { renew, resource } from "./resource.js";
  * @typedef {{url: string, columns: number, rows: number, tile_width: number, tile_height: number, seconds_per_tile: number}} SeekPreview */
 /** @typedef {{id: number, course_id: number, title: string, description: string, content_type: "video" | "audio", file_url: string | null,
  *   thumbnail_url: string | null, seek_preview?: SeekPreview | null, duration_seconds: number | null, upload_status: "uploading" | "processing" | "completed" | "failed",
- *   error_code: string | null, access_level: "free" | "premium" | "enrolled_only", is_preview: boolean, view_count: number, like_count: number,
+ *   error_code: string | null, captions: {lang: string, label: string, url: string | null}[], access_level: "free" | "premium" | "enrolled_only", is_preview: boolean, view_count: number, like_count: number,
  *   comment_count: number, liked: boolean, my_progress: any, processing_stage?: string | null, processing_percent?: number, bytes_received?: number, file_size?: number, file_name?: string}} Content */
 
 export const ACCESS = /** @type {[string, string][]} */ ([
@@ -49,16 +49,53 @@ export const retryContent = async (content) => {
   renew(`/content/${content.id}`);
 };
 
+/** Orders on their way, by course: the last one wished is the last one sent. @type {Map<number, number[] | null>} */
+const ordering = new Map();
+
 /** @param {number} courseId @param {Content[]} list in the wanted order */
 export const orderContent = async (courseId, list) => {
   const lessons = resource(`/courses/${courseId}/content`);
   lessons.change(() => list);
+  const isOnItsWay = ordering.has(courseId);
+  ordering.set(courseId, list.map(({ id }) => id));
+  if (isOnItsWay) return;
   try {
-    await api.put(`/courses/${courseId}/content/order`, { ids: list.map(({ id }) => id) });
+    for (let ids = ordering.get(courseId); ids; ids = ordering.get(courseId)) {
+      ordering.set(courseId, null);
+      await api.put(`/courses/${courseId}/content/order`, { ids });
+    }
   } catch (error) {
     void lessons.load();
     throw error;
+  } finally {
+    ordering.delete(courseId);
   }
+};
+
+/** @typedef {{lang: string, label: string, url: string | null}} Captions */
+
+/** @param {Content} content @param {string} lang @param {string} label @param {File} file WebVTT @returns {Promise<Captions[]>} all of the lesson's */
+export const putCaptions = async (content, lang, label, file) => {
+  const body = new FormData();
+  body.append("label", label);
+  body.append("file", file, file.name);
+  const { captions } = await api.put(`/content/${content.id}/captions/${encodeURIComponent(lang)}`, body);
+  captioned(content, captions);
+  return captions;
+};
+
+/** @param {Content} content @param {Captions[]} captions @param {string} lang @returns {Promise<Captions[]>} what is left */
+export const deleteCaptions = async (content, captions, lang) => {
+  await api.del(`/content/${content.id}/captions/${encodeURIComponent(lang)}`);
+  const left = captions.filter((each) => each.lang !== lang);
+  captioned(content, left);
+  return left;
+};
+
+/** @param {Content} content @param {Captions[]} captions */
+const captioned = (content, captions) => {
+  resource(`/content/${content.id}`).change((before) => ({ ...before, captions }));
+  renew(`/courses/${content.course_id}/content`);
 };
 
 /** @param {Content} content */

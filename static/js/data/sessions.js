@@ -53,6 +53,3 @@ export const inOrder = (list) => {
   const at = (/** @type {LiveSession} */ each) => Date.parse(each.started_at ?? each.scheduled_at ?? "9999-01-01T00:00:00Z");
   return [...list].sort((a, b) => rank(a) - rank(b) || (rank(a) === 2 ? at(b) - at(a) : at(a) - at(b)) || a.id - b.id);
 };
-
-/** @param {number} sessionId @returns {Promise<Blob>} */
-export const attendanceFile = (sessionId) => api.blob(`/live-sessions/${sessionId}/attendance?format=csv`);

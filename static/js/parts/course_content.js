@@ -1,101 +1,71 @@
-/** The lessons of a course, in order, each with how far it is: being uploaded, being made playable, playable, failed. */
+/** The lessons of a course in order; its instructor finds, sorts and moves them. */
 import { html, useState } from "../../vendor/vendor.js";
 import { asApiError } from "../api.js";
-import { deleteContent, failureText, orderContent, retryContent } from "../data/content.js";
-import { processing } from "../data/facts.js";
+import { orderContent } from "../data/content.js";
 import { useResource } from "../data/resource.js";
-import { tell, tellFailure } from "../data/toasts.js";
-import { countText, durationText, playText, sizeText } from "../format.js";
-import { confirmed } from "./confirm.js";
+import { tellFailure } from "../data/toasts.js";
+import { CaptionsDialog } from "./captions_dialog.js";
 import { ContentDialog } from "./content_dialog.js";
 import { Icon } from "./icon.js";
-import { Menu } from "./menu.js";
+import { LessonRow } from "./lesson_row.js";
+import { useReorder } from "./reorder.js";
 import { Empty, Shown } from "./states.js";
 
-/** What a stage of processing is called. @type {Record<string, string>} */
-const STAGES = { checking: "Checking the file", waiting: "Waiting for its turn", packaging: "Making it playable", converting: "Making it playable", thumbnail: "Taking a picture from it", publishing: "Almost ready" };
+/** @typedef {import("../data/content.js").Content} Content */
 
-/** @param {{content: import("../data/content.js").Content}} props */
-const State = ({ content }) => {
-  if (content.upload_status === "failed") return html`<p class="small fault-line"><${Icon} name="alert" />${failureText(content.error_code)}</p>`;
-  const isSending = content.upload_status === "uploading";
-  const step = processing.value[content.id] ?? { stage: content.processing_stage, percent: content.processing_percent };
-  const percent = isSending ? (100 * (content.bytes_received ?? 0)) / Math.max(1, content.file_size ?? 1) : step?.percent;
-  const word = isSending ? `Uploading · ${sizeText(content.bytes_received ?? 0)} of ${sizeText(content.file_size ?? 0)}` : STAGES[step?.stage ?? ""] ?? "Making it playable";
-  return html`
-    <div class="row tight small muted state-line">
-      <progress max="100" value=${percent === undefined || percent <= 0 ? undefined : percent} aria-label=${word}></progress>
-      <span>${word}${percent ? html` · <span class="figures">${Math.round(percent)} %</span>` : "…"}</span>
-    </div>`;
+const FEW = 3; // with fewer there is nothing to find
+/** @type {Record<string, string>} */
+const STATES = { "": "All lessons", completed: "Playable", processing: "Being made playable", uploading: "Uploading", failed: "Failed" };
+/** @type {Record<string, [string, ((a: any, b: any) => number)?]>} */
+const SORTS = {
+  "": ["Course order"],
+  title: ["Title", (a, b) => a.title.localeCompare(b.title)],
+  newest: ["Newest first", (a, b) => b.id - a.id],
+  views: ["Most views", (a, b) => b.view_count - a.view_count],
 };
 
-/** @param {{content: import("../data/content.js").Content}} props */
-const Facts = ({ content }) => {
-  const watched = content.my_progress?.percent ?? 0;
-  return html`
-    <p class="muted small facts">
-      <span>${content.content_type === "video" ? "Video" : "Audio"}${content.duration_seconds ? ` · ${durationText(content.duration_seconds)}` : ""}</span>
-      ${content.comment_count > 0 && html`<span>${countText(content.comment_count, "comment")}</span>`}
-      ${content.like_count > 0 && html`<span>${countText(content.like_count, "like")}</span>`}
-      ${content.my_progress?.completed ? html`<span class="badge good"><${Icon} name="check" />Watched</span>`
-        : watched > 0 && html`<span class="row tight fixed"><progress max="100" value=${watched} aria-label="Watched so far"></progress>${Math.round(watched)} %</span>`}
-    </p>
-  `;
-};
+/** @param {{state: string, sort: string, setState: (state: string) => void, setSort: (sort: string) => void}} props */
+const Finder = ({ state, sort, setState, setSort }) => html`
+  <div class="row tight finder">
+    <label><span class="visually-hidden">Show</span><select class="input" value=${state} onChange=${(/** @type {any} */ event) => setState(event.target.value)}>
+      ${Object.entries(STATES).map(([key, word]) => html`<option key=${key} value=${key} selected=${key === state}>${word}</option>`)}</select></label>
+    <label><span class="visually-hidden">Sort by</span><select class="input" value=${sort} onChange=${(/** @type {any} */ event) => setSort(event.target.value)}>
+      ${Object.entries(SORTS).map(([key, [word]]) => html`<option key=${key} value=${key} selected=${key === sort}>${word}</option>`)}</select></label>
+  </div>`;
 
-/** @param {{content: import("../data/content.js").Content}} props */
-const Picture = ({ content }) => html`
-  <span class="lesson-picture">
-    ${content.thumbnail_url ? html`<img src=${content.thumbnail_url} alt="" loading="lazy" width="160" height="90" />` : html`<${Icon} name=${content.content_type} />`}
-    ${content.upload_status === "completed" && content.duration_seconds && html`<span class="lesson-length">${playText(content.duration_seconds)}</span>`}
-  </span>
-`;
-
-/** @param {{content: import("../data/content.js").Content, isMine: boolean, mayPlay: boolean, edit: () => void, move: {up?: () => void, down?: () => void}}} props */
-const Lesson = ({ content, isMine, mayPlay, edit, move }) => {
-  const isReady = content.upload_status === "completed";
-  const again = () => retryContent(content).catch((error) => tellFailure(asApiError(error)));
-  const remove = async () => {
-    if (!(await confirmed({ title: `Delete “${content.title}”?`, body: "The file, its comments and everybody's progress in it are gone for good.", yes: "Delete the lesson", no: "Keep it" }))) return;
-    await deleteContent(content).then(() => tell({ title: "The lesson is deleted" }), (error) => tellFailure(asApiError(error)));
+/** @param {{course: any, list: Content[], isMine: boolean, edit: (content: Content) => void, caption: (content: Content) => void}} props */
+const Lessons = ({ course, list, isMine, edit, caption }) => {
+  const [state, setState] = useState("");
+  const [sort, setSort] = useState("");
+  const reorder = useReorder({ list, apply: (wanted) => void orderContent(course.id, wanted).catch((error) => tellFailure(asApiError(error))) });
+  const mayPlay = (/** @type {Content} */ { access_level: level, is_preview: isPreview }) =>
+    isMine || level === "free" || isPreview || (course.my_role === "student" && (level !== "premium" || course.my_tier === "premium"));
+  const compare = SORTS[sort]?.[1];
+  const found = state ? list.filter((each) => each.upload_status === state) : list;
+  const shown = compare ? [...found].sort(compare) : found;
+  const mayMove = isMine && !state && !compare && list.length > 1;
+  const move = (/** @type {Content} */ content) => {
+    const place = list.indexOf(content);
+    if (!mayMove) return {};
+    return { up: place > 0 ? () => reorder.to(content.id, place - 1) : undefined, down: place < list.length - 1 ? () => reorder.to(content.id, place + 1) : undefined };
   };
   return html`
-    <li class="item lesson">
-      <${Picture} content=${content} />
-      <div class="item-text">
-        <p class="item-title">
-          ${isReady && mayPlay ? html`<a class="clip" href=${`/app/content/${content.id}`} title=${content.title}>${content.title}</a>` : html`<span class="clip" title=${content.title}>${content.title}</span>`}
-          ${content.is_preview && html`<span class="badge accent">Preview</span>`}
-          ${content.access_level === "premium" && html`<span class="badge"><${Icon} name="lock" />Premium</span>`}
-          ${content.access_level === "free" && html`<span class="badge good">Free</span>`}
-        </p>
-        ${isReady ? html`<${Facts} content=${content} />` : html`<${State} content=${content} />`}
-      </div>
-      ${isMine && html`
-        <div class="item-do">
-          <${Menu} label=${html`<${Icon} name="more" />`} title=${`More about ${content.title}`} className="button icon quiet">
-            <button type="button" class="menu-item" onClick=${edit}><${Icon} name="edit" />Change</button>
-            ${content.upload_status === "failed" && html`<button type="button" class="menu-item" onClick=${again}><${Icon} name="again" />Try again</button>`}
-            ${move.up && html`<button type="button" class="menu-item" onClick=${move.up}><${Icon} name="up" />Move up</button>`}
-            ${move.down && html`<button type="button" class="menu-item" onClick=${move.down}><${Icon} name="down" />Move down</button>`}
-            <button type="button" class="menu-item danger" onClick=${remove}><${Icon} name="trash" />Delete</button>
-          <//>
-        </div>`}
-    </li>
-  `;
+    <div class="stack">
+      ${isMine && list.length >= FEW && html`<${Finder} state=${state} sort=${sort} setState=${setState} setSort=${setSort} />`}
+      ${shown.length === 0 ? html`<p class="quiet-line">No lesson is in that state.</p>` : html`
+        <ul class="list" ref=${reorder.box}>${shown.map((content) => html`
+          <${LessonRow} content=${content} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => edit(content)} caption=${() => caption(content)} key=${content.id}
+            move=${move(content)} mark=${reorder.mark(content.id)} grip=${mayMove && reorder.grip(content)} />`)}</ul>`}
+      <p class="visually-hidden" role="status">${reorder.said}</p>
+    </div>`;
 };
 
 /** @param {{course: any}} props */
 export const CourseContent = ({ course }) => {
   const lessons = useResource(`/courses/${course.id}/content`);
-  const [edited, setEdited] = useState(/** @type {import("../data/content.js").Content | null} */ (null));
+  const [edited, setEdited] = useState(/** @type {Content | null} */ (null));
+  const [captioned, setCaptioned] = useState(/** @type {Content | null} */ (null));
   const isMine = course.my_role === "instructor";
-  const mayPlay = (/** @type {import("../data/content.js").Content} */ { access_level: level, is_preview: isPreview }) =>
-    isMine || level === "free" || isPreview || (course.my_role === "student" && (level !== "premium" || course.my_tier === "premium"));
-  const move = (/** @type {any[]} */ list, /** @type {number} */ from, /** @type {number} */ to) => {
-    if (to < 0 || to >= list.length) return undefined;
-    return () => orderContent(course.id, list.with(from, list[to]).with(to, list[from])).catch((error) => tellFailure(asApiError(error)));
-  };
   return html`
     <section class="stack" aria-labelledby="lessons">
       <div class="row apart">
@@ -103,13 +73,14 @@ export const CourseContent = ({ course }) => {
         ${isMine && html`<a class="button compact" href=${`/app/manage/${course.id}/video`}><${Icon} name="upload" />Upload</a>`}
       </div>
       <${Shown} of=${lessons} what="The lessons" rows=${4}>${(/** @type {any[]} */ list) => list.length
-        ? html`<ul class="list">${list.map((content, at) => html`<${Lesson} content=${content} move=${{ up: move(list, at, at - 1), down: move(list, at, at + 1) }} isMine=${isMine} mayPlay=${mayPlay(content)} edit=${() => setEdited(content)} key=${content.id} />`)}</ul>`
+        ? html`<${Lessons} course=${course} list=${list} isMine=${isMine} edit=${setEdited} caption=${setCaptioned} />`
         : html`<${Empty} icon=${course.my_role ? "video" : "lock"} title=${course.my_role ? "No lesson yet" : "Lessons open when you enroll"}>
             <p class="muted">${isMine ? "Upload a video or a sound recording; students are told when it can be played." : course.my_role ? "You are told as soon as one is there." : "Previews and free lessons would stand here; this course has none."}</p>
             ${isMine && html`<p><a class="button" href=${`/app/manage/${course.id}/video`}>Upload a video</a></p>`}
           <//>`}
       <//>
       ${edited && html`<${ContentDialog} content=${edited} close=${() => setEdited(null)} />`}
+      ${captioned && html`<${CaptionsDialog} content=${captioned} close=${() => setCaptioned(null)} />`}
     </section>
   `;
 };

@@ -1,11 +1,8 @@
 /** Who was in a live session, when and how long; as a page and as a file for a spreadsheet. */
-import { html, useEffect, useState } from "../../vendor/vendor.js";
-import { asApiError } from "../api.js";
+import { html, useEffect } from "../../vendor/vendor.js";
 import { useResource } from "../data/resource.js";
-import { attendanceFile } from "../data/sessions.js";
-import { tellFailure } from "../data/toasts.js";
 import { clockText, countText, durationText, whenText } from "../format.js";
-import { Icon } from "../parts/icon.js";
+import { Download } from "../parts/download.js";
 import { Person } from "../parts/person.js";
 import { Empty, Shown } from "../parts/states.js";
 import { setTitle } from "../router.js";
@@ -37,27 +34,6 @@ const Row = ({ row, span, isLive }) => {
   `;
 };
 
-/** @param {{session: any}} props */
-const Download = ({ session }) => {
-  const [busy, setBusy] = useState(false);
-  const act = async () => {
-    if (busy) return;
-    setBusy(true);
-    try {
-      const url = URL.createObjectURL(await attendanceFile(session.id));
-      const link = document.createElement("a");
-      link.href = url;
-      link.download = `Attendance ${session.title}.csv`.replace(/[\\/:*?"<>|]+/g, " ");
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    } catch (error) {
-      tellFailure(asApiError(error));
-    }
-    setBusy(false);
-  };
-  return html`<button type="button" class="button" aria-disabled=${busy} onClick=${act}><${Icon} name="download" />${busy ? "Preparing…" : "Download as CSV"}</button>`;
-};
-
 /** @param {{liveSessionId: number}} props */
 export const AttendanceView = ({ liveSessionId }) => {
   const session = useResource(`/live-sessions/${liveSessionId}`);
@@ -74,7 +50,7 @@ export const AttendanceView = ({ liveSessionId }) => {
             <h1>Attendance: ${shown.title}</h1>
             <p class="muted">${shown.started_at ? `${whenText(shown.started_at)} – ${shown.ended_at ? clockText(shown.ended_at) : "still live"}` : "It has not started yet"}</p>
           </div>
-          ${shown.started_at && html`<${Download} session=${shown} />`}
+          ${shown.started_at && html`<${Download} path=${`/live-sessions/${shown.id}/attendance?format=csv`} name=${`Attendance ${shown.title}`} />`}
         </div>
         <${Shown} of=${rows} what="The attendance" rows=${5}>${(/** @type {any[]} */ list) => {
           const students = list.filter((row) => row.user.id !== shown.host?.id);

@@ -6,6 +6,7 @@ import { useResource } from "../data/resource.js";
 import { tellFailure } from "../data/toasts.js";
 import { countText } from "../format.js";
 import { Cover } from "../parts/course_card.js";
+import { CourseAnalytics } from "../parts/course_analytics.js";
 import { CourseContent } from "../parts/course_content.js";
 import { CoursePeople } from "../parts/course_people.js";
 import { CourseSessions } from "../parts/course_sessions.js";
@@ -21,6 +22,7 @@ const TABS = {
   lessons: { word: "Lessons", Part: CourseContent, mayOpen: () => true },
   sessions: { word: "Live sessions", Part: CourseSessions, mayOpen: (role) => role !== null },
   people: { word: "People", Part: CoursePeople, mayOpen: (role) => role === "instructor" },
+  analytics: { word: "Analytics", Part: CourseAnalytics, mayOpen: (role) => role === "instructor" },
   settings: { word: "Settings", Part: CourseSettings, mayOpen: (role) => role === "instructor" },
 };
 

@@ -1,0 +1,119 @@
+"""An instructor's lessons: put in order by mouse and by keys, found by state, tried again, captioned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.static.pages import WIDE, Pages
+from tests.static.world import answers
+
+Tab = Callable[..., Pages]
+pytestmark = pytest.mark.browser
+ORDER = "/courses/1/content/order"
+
+
+@pytest.fixture
+def lessons(tab: Tab) -> tuple[Pages, Page]:
+    """Six lessons of Ana's: the third is being made, the fifth failed."""
+    said = answers(count=6)
+    said["PUT", ORDER] = (200, [])
+    said["POST", "/content/5/retry"] = (200, {})
+    pages = tab(said, viewport=WIDE)
+    page = pages.open("/app/courses/1")
+    expect(page.locator(".lesson")).to_have_count(6)
+    return pages, page
+
+
+def sent_orders(pages: Pages) -> list[list[int]]:
+    return [json.loads(body or "")["ids"] for method, path, body in pages.asked if (method, path) == ("PUT", ORDER)]
+
+
+def places(page: Page) -> list[int]:
+    ids = page.locator(".grip").evaluate_all("(grips) => grips.map((each) => Number(each.id.split('-')[1]))")
+    return [int(each) for each in ids]
+
+
+def test_arrow_keys_on_the_handle_move_a_lesson_and_keep_the_focus(lessons: tuple[Pages, Page]) -> None:
+    pages, page = lessons
+    page.locator("#grip-1").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#grip-1")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("status").filter(has_text="is now 3 of 6")).to_have_count(1)
+    assert places(page) == [2, 3, 1, 4, 5, 6]
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowUp")  # it is the first already
+    assert places(page) == [1, 2, 3, 4, 5, 6]
+    page.wait_for_timeout(0)
+    assert sent_orders(pages)[-1] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_lesson_is_dragged_to_its_place_and_escape_gives_up(lessons: tuple[Pages, Page]) -> None:
+    pages, page = lessons
+    rows = page.locator(".lesson")
+
+    def hold(number: int, over: int) -> None:
+        page.locator(f"#grip-{number}").hover()
+        page.mouse.down()
+        box = rows.nth(over).bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 20, box["y"] + box["height"] - 4, steps=4)
+
+    hold(1, 3)
+    expect(page.locator(".dragged #grip-1")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert places(page) == [1, 2, 3, 4, 5, 6]
+    hold(1, 3)
+    with page.expect_response(f"**{ORDER}"):
+        page.mouse.up()
+    assert places(page) == [2, 3, 4, 1, 5, 6]
+    hold(6, 0)
+    with page.expect_response(f"**{ORDER}"):
+        page.mouse.up()
+    assert places(page) == [2, 6, 3, 4, 1, 5]
+    assert sent_orders(pages) == [[2, 3, 4, 1, 5, 6], [2, 6, 3, 4, 1, 5]]
+
+
+def test_lessons_are_found_by_state_and_sorted_and_a_failed_one_is_tried_again(lessons: tuple[Pages, Page]) -> None:
+    pages, page = lessons
+    page.get_by_label("Show").select_option(label="Failed")
+    expect(page.locator(".lesson")).to_have_count(1)
+    expect(page.locator(".lesson")).to_contain_text("What is inside the file is not what its name says")
+    expect(page.locator(".grip")).to_have_count(0)
+    with page.expect_response("**/content/5/retry"):
+        page.get_by_role("button", name="Try again").click()
+    page.get_by_label("Show").select_option(label="Uploading")
+    expect(page.get_by_text("No lesson is in that state")).to_be_visible()
+    page.get_by_label("Show").select_option(label="All lessons")
+    page.get_by_label("Sort by").select_option(label="Title")
+    expect(page.locator(".lesson .item-title").first).to_contain_text("Colour, measured")
+    assert pages.faults == []
+
+
+def test_captions_are_sent_from_the_lessons_menu_and_what_is_wrong_is_said(lessons: tuple[Pages, Page]) -> None:
+    pages, page = lessons
+    refusal = {"code": "content_mismatch", "detail": "Line 3 of the caption file ends before it begins."}
+    pages.answers["PUT", "/content/2/captions/de"] = (422, refusal)
+    page.get_by_role("button", name="More about Two slits").click()
+    page.get_by_role("button", name="Captions").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("There are none yet")
+    dialog.get_by_role("button", name="Upload").click()
+    expect(dialog.get_by_role("alert").filter(has_text="Choose a WebVTT file")).to_be_visible()
+    dialog.get_by_label("Language").select_option("de")
+    file = {"name": "a.vtt", "mimeType": "text/vtt", "buffer": b"WEBVTT"}
+    dialog.get_by_label("Caption file").set_input_files(file)  # type: ignore[arg-type]
+    dialog.get_by_role("button", name="Upload").click()
+    expect(dialog.get_by_text("ends before it begins")).to_be_visible()
+    track = {"lang": "de", "label": "Deutsch", "url": "/media/c?t=x"}
+    pages.answers["PUT", "/content/2/captions/de"] = (200, {"captions": [track]})
+    dialog.get_by_role("button", name="Upload").click()
+    expect(dialog.get_by_role("button", name="Remove the captions in Deutsch")).to_be_visible()
+    pages.answers["DELETE", "/content/2/captions/de"] = (204, None)
+    dialog.get_by_role("button", name="Remove the captions in Deutsch").click()
+    expect(dialog).to_contain_text("There are none yet")
