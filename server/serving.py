@@ -15,13 +15,14 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from aiohttp import web
 
 from server import app as application
 from server.http.keys import READINESS
-from server.http.protocol import Runner
+from server.http.protocol import Runner, Server
 from server.listening import BACKLOG
 from server.settings import Settings
 from server.supervisor import MediaSupervisor
@@ -135,13 +136,22 @@ def _leave_at_last() -> threading.Timer:
 
 def runner_of(app: web.Application, *, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
     """What serves `app`; a connection without a whole request for `idle_seconds` is closed."""
-    return Runner(
+    runner = Fronted if application.GATEWAY in app else Runner
+    return runner(
         app,
         access_log=None,
         shutdown_timeout=SHUTDOWN_SECONDS,
         handle_signals=False,
         keepalive_timeout=idle_seconds,
     )
+
+
+class Fronted(Runner):
+    """Lets the real-time transport see each connection first: its WebSockets never become requests."""
+
+    async def _make_server(self) -> Server:
+        made, live = await super()._make_server(), self.app[application.GATEWAY].live
+        return cast(Server, live.in_front_of(made, idle_seconds=self._kwargs["keepalive_timeout"]))
 
 
 async def _settled(task: asyncio.Task[None]) -> None:

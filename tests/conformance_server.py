@@ -21,18 +21,20 @@ from aiohttp import web
 from signaling.transport import Connection, TransportCounters, TransportLimits, packets
 from signaling.transport.engine import Engine
 from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.front import Caller, FrontRunner
 from signaling.transport.server import SocketServer
 from signaling.transport.wire import Part, wire_of
 
 LIMITS = TransportLimits(ping_interval=0.3, ping_timeout=0.2, message_bytes=1_000_000, attachments=10)
 
 ECHO = web.AppKey("ECHO", Engine)
+SERVER = web.AppKey("SERVER", SocketServer)
 
 
 class AnyOrigin:
     """Every page may call."""
 
-    def may_call(self, request: web.BaseRequest, origin: str | None) -> bool:
+    def may_call(self, request: web.BaseRequest | Caller, origin: str | None) -> bool:
         return True
 
     def headers_for(self, origin: str | None) -> Mapping[str, str]:
@@ -42,7 +44,7 @@ class AnyOrigin:
         return {**self.headers_for(origin), "Access-Control-Allow-Methods": "GET, POST",
                 "Access-Control-Allow-Headers": "Content-Type"}  # fmt: skip
 
-    def client_address(self, request: web.BaseRequest) -> str:
+    def client_address(self, request: web.BaseRequest | Caller) -> str:
         return request.remote or "unknown"
 
 
@@ -91,12 +93,20 @@ def application(*, engine: bool, limits: TransportLimits = LIMITS) -> web.Applic
         return app
     server = SocketServer({"/": Main(), "/custom": Custom()}, limits=limits, origins=AnyOrigin())
     server.attach(app)
+    app[SERVER] = server
     app.on_shutdown.append(lambda _: server.close())
     return app
 
 
+def runner_of(app: web.Application) -> web.AppRunner:
+    """What serves it, as the product is served."""
+    if ECHO in app:
+        return FrontRunner(app, "/engine.io/", app[ECHO].take, shutdown_timeout=1)
+    return app[SERVER].runner(app, shutdown_timeout=1)
+
+
 async def _serve(port: int, engine: bool) -> None:
-    runner = web.AppRunner(application(engine=engine), shutdown_timeout=1)
+    runner = runner_of(application(engine=engine))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     print(f"listening on {runner.addresses[0][1]}", flush=True)

@@ -12,18 +12,20 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.web_runner import BaseRunner
 from playwright.async_api import Browser
 
 from server.app import build
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.http.keys import READINESS
+from server.serving import runner_of
 from server.settings import Settings
 from tests.api import Api
 from tests.browsers import chromium, chromium_path
@@ -121,10 +123,17 @@ async def app(settings: Settings) -> web.Application:
     return build(settings)
 
 
+class ServedAsInProduction(TestServer):
+    """With the runner of the real program: WebSockets do not pass through the web server."""
+
+    async def _make_runner(self, **options: Any) -> BaseRunner:
+        return runner_of(self.app)
+
+
 @pytest.fixture
 async def server(app: web.Application) -> AsyncIterator[TestServer]:
     """`app`, answering on a loopback port."""
-    running = TestServer(app, host="127.0.0.1")
+    running = ServedAsInProduction(app, host="127.0.0.1")
     await running.start_server()
     app[READINESS].sockets_accepted = True
     yield running

@@ -44,7 +44,7 @@ async def main() -> None:
     server = handlers.server = LiveServer(handlers, limits=LIMITS)
     app = web.Application()
     server.attach(app)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = server.runner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     say(port=runner.addresses[0][1], version=sys.version.split()[0])

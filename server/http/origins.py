@@ -5,11 +5,12 @@ One answer for REST CORS, uploads and the socket alike. Forwarded headers count 
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Protocol
 from urllib.parse import urlsplit
-
-from aiohttp import web
 
 from server.settings import Settings
 
@@ -27,6 +28,21 @@ HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
+class Asked(Protocol):
+    """What is looked at of a request."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def transport(self) -> asyncio.Transport | None: ...
+    @property
+    def remote(self) -> str | None: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+
+
 class Origins:
     """The rule of LECTERN_ALLOWED_ORIGINS and TRUSTED_PROXIES."""
 
@@ -39,7 +55,7 @@ class Origins:
     def has_listed(self) -> bool:
         return bool(self._listed)
 
-    def is_trusted_peer(self, request: web.BaseRequest) -> bool:
+    def is_trusted_peer(self, request: Asked) -> bool:
         peer = request.transport.get_extra_info("peername") if request.transport else None
         if not peer or not self._proxies:
             return False
@@ -49,7 +65,7 @@ class Origins:
             return False
         return any(address in network for network in self._proxies)
 
-    def client_address(self, request: web.BaseRequest) -> str:
+    def client_address(self, request: Asked) -> str:
         """The caller's address: the nearest hop that is not one of our proxies."""
         peer = request.remote or "unknown"
         if not self.is_trusted_peer(request):
@@ -64,7 +80,7 @@ class Origins:
                 return str(address)
         return peer
 
-    def own_origin(self, request: web.BaseRequest) -> str:
+    def own_origin(self, request: Asked) -> str:
         """Our origin as the caller's browser sees it."""
         scheme, host = request.scheme, request.host
         if self.is_trusted_peer(request):
@@ -72,14 +88,14 @@ class Origins:
             host = request.headers.get("X-Forwarded-Host", host).split(",")[0].strip()
         return _origin_of(f"{scheme}://{host}")
 
-    def is_own(self, request: web.BaseRequest, origin: str) -> bool:
+    def is_own(self, request: Asked, origin: str) -> bool:
         found = _origin_of(origin)
         return bool(found) and found in (self._public, self.own_origin(request))
 
     def is_listed(self, origin: str) -> bool:
         return origin in self._listed
 
-    def may_call(self, request: web.BaseRequest, origin: str | None) -> bool:
+    def may_call(self, request: Asked, origin: str | None) -> bool:
         """Whether a page of `origin` may talk to us; a request without one is no page's."""
         return origin is None or self.is_own(request, origin) or self.is_listed(origin)
 

@@ -6,6 +6,7 @@ overrides on one instance, nothing is patched, and versions.py refuses libraries
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -18,13 +19,15 @@ from aiohttp import web
 from engineio.exceptions import EngineIOError
 
 from signaling.transport.counters import TransportCounters
+from signaling.transport.direct import DirectLink
 from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.front import Opening
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
 from signaling.transport.link import Flusher, Link, accept
 from signaling.transport.origins import OriginPolicy
 from signaling.transport.siblings import Siblings, is_passed_on
-from signaling.transport.wire import Part, polling_body
+from signaling.transport.wire import Part, dumps, polling_body
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 MALFORMED_LINES = 20  # log lines about malformed frames in one second; beyond it they are only counted
@@ -129,25 +132,46 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         link = None
         if transport == "websocket" and (link := await self.accept(request)) is None:
             return self.bad_request("Not a WebSocket handshake")
-        socket = EngineSocket(self, self.generate_id(), self._origins.client_address(request))
-        self.sockets[socket.sid] = socket
-        self.counters.opened += 1
-        self._upper.opened(socket)
-        opening = "0" + json.dumps(
-            {
-                "sid": socket.sid,
-                "upgrades": [] if link is not None else ["websocket"],
-                "pingInterval": round(self.limits.ping_interval * 1000),
-                "pingTimeout": round(self.limits.ping_timeout * 1000),
-                "maxPayload": self.limits.message_bytes,
-            },
-            separators=(",", ":"),
-        )
+        socket = self._opened(self._origins.client_address(request))
+        opening = self._opening(socket, ["websocket"] if link is None else [])
         if link is None:
             socket.start()
             return self.answer(polling_body([opening]))
         await socket.serve(link, opening)
         return link.response
+
+    def take(self, transport: asyncio.Transport, opening: Opening, rest: bytes) -> bool:
+        """Serve a session on the WebSocket that `opening` asks for; False, and nothing done, when it may not."""
+        caller = opening.caller
+        if not self.is_accepting or not self._origins.may_call(caller, caller.headers.get("Origin")):
+            return False
+        link = DirectLink(transport, self._flusher, self.limits, self.counters)
+        transport.set_protocol(link)
+        transport.write(opening.answer)
+        socket = self._opened(self._origins.client_address(caller))
+        socket.open_on(link, self._opening(socket, []))
+        if rest:
+            link.data_received(rest)
+        return True
+
+    def _opened(self, remote_address: str) -> EngineSocket:
+        socket = EngineSocket(self, self.generate_id(), remote_address)
+        self.sockets[socket.sid] = socket
+        self.counters.opened += 1
+        self._upper.opened(socket)
+        return socket
+
+    def _opening(self, socket: EngineSocket, upgrades: list[str]) -> str:
+        """The first packet (Engine.IO v4 "Handshake")."""
+        limits = self.limits
+        told = {
+            "sid": socket.sid,
+            "upgrades": upgrades,
+            "pingInterval": round(limits.ping_interval * 1000),
+            "pingTimeout": round(limits.ping_timeout * 1000),
+            "maxPayload": limits.message_bytes,
+        }
+        return "0" + dumps(told)
 
     def generate_id(self) -> str:
         """Unguessable, and beginning with this worker's number, so that a sibling can pass a stray request on."""

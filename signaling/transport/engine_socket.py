@@ -22,6 +22,7 @@ from signaling.transport.outbox import Outbox, PollTwice
 from signaling.transport.wire import Part, Wire, framed, polling_body
 
 if TYPE_CHECKING:
+    from signaling.transport.direct import DirectLink
     from signaling.transport.engine import Engine
 
 log = structlog.get_logger(__name__)
@@ -188,6 +189,28 @@ class EngineSocket:
         link.write(framed(opening))
         self.start()
         await self._read(link)
+
+    def open_on(self, link: DirectLink, opening: str) -> None:
+        """Begin a session on a WebSocket that tells by itself what it hears, and of its end."""
+        self._carry(link)
+        link.carry(self)
+        link.write(framed(opening))
+        self.start()
+
+    def heard(self, data: Part) -> None:
+        """One message of such a WebSocket."""
+        if self.why is None:
+            try:
+                self._received(*split(data))
+            except Malformed as error:
+                self._engine.log_malformed(self, error)
+                self.end("malformed", WSCloseCode.PROTOCOL_ERROR)
+
+    def lost(self) -> None:
+        """Such a WebSocket is over."""
+        self._over("transport close")
+        self._gone()
+        self.link = None
 
     async def _upgrade(self, request: web.Request) -> object:
         if self.why is not None:

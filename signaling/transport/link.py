@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -37,6 +38,13 @@ class Flusher:
             link.flush()
 
 
+class Ending(Protocol):
+    """Whether a close frame was sent."""
+
+    @property
+    def closed(self) -> bool: ...
+
+
 READING = "_read_ready_cb"  # by its own bound method a transport of asyncio refers to itself: no count would free it
 
 
@@ -48,13 +56,13 @@ class Link:
 
     def __init__(
         self,
-        response: web.WebSocketResponse,
+        response: Ending,
         transport: asyncio.Transport,
         flusher: Flusher,
         limits: TransportLimits,
         counters: TransportCounters,
     ) -> None:
-        self._response = response
+        self._response: Any = response
         self._transport = transport
         self._fd = _plain_fd(transport)
         self._flusher = flusher
@@ -72,7 +80,8 @@ class Link:
 
     @property
     def response(self) -> web.WebSocketResponse:
-        return self._response
+        response: web.WebSocketResponse = self._response
+        return response
 
     @property
     def unread_bytes(self) -> int:

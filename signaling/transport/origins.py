@@ -10,20 +10,22 @@ from typing import Protocol
 
 from aiohttp import web
 
+from signaling.transport.front import Caller
+
 
 class OriginPolicy(Protocol):
     """The rule of one deployment: listed origins, trusted proxies."""
 
-    def may_call(self, request: web.BaseRequest, origin: str | None) -> bool: ...
+    def may_call(self, request: web.BaseRequest | Caller, origin: str | None) -> bool: ...
     def headers_for(self, origin: str | None) -> Mapping[str, str]: ...
     def preflight_headers(self, origin: str) -> Mapping[str, str]: ...
-    def client_address(self, request: web.BaseRequest) -> str: ...
+    def client_address(self, request: web.BaseRequest | Caller) -> str: ...
 
 
 class SameOrigin:
     """Only pages of the host and scheme the request itself names; no proxy is trusted."""
 
-    def may_call(self, request: web.BaseRequest, origin: str | None) -> bool:
+    def may_call(self, request: web.BaseRequest | Caller, origin: str | None) -> bool:
         return origin is None or origin == f"{request.scheme}://{request.host}"
 
     def headers_for(self, origin: str | None) -> Mapping[str, str]:
@@ -32,5 +34,5 @@ class SameOrigin:
     def preflight_headers(self, origin: str) -> Mapping[str, str]:
         return {}
 
-    def client_address(self, request: web.BaseRequest) -> str:
+    def client_address(self, request: web.BaseRequest | Caller) -> str:
         return request.remote or "unknown"

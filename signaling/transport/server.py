@@ -17,6 +17,7 @@ from signaling.transport import packets
 from signaling.transport.connection import Connection, send_all
 from signaling.transport.counters import TransportCounters
 from signaling.transport.engine import Engine
+from signaling.transport.front import Front, FrontRunner
 from signaling.transport.handlers import Handlers, Namespace, Wishes
 from signaling.transport.hub import Hub
 from signaling.transport.limits import TransportLimits
@@ -59,7 +60,16 @@ class SocketServer:
 
     def attach(self, app: web.Application, path: str = "socket.io") -> None:
         """Answer every method on `/<path>/`; must be called before the application is frozen."""
-        app.router.add_route("*", f"/{path.strip('/')}/", self._engine.handle_request)
+        self._path = f"/{path.strip('/')}/"
+        app.router.add_route("*", self._path, self._engine.handle_request)
+
+    def in_front_of(self, web_server: web.Server, *, idle_seconds: float) -> Front:
+        """What accepts connections for `web_server`, and keeps those that open a session on WebSocket."""
+        return Front(web_server, self._path, self._engine.take, idle_seconds=idle_seconds)
+
+    def runner(self, app: web.Application, **options: Any) -> web.AppRunner:
+        """What serves `app`, to which this is attached, when nothing else has a say in it."""
+        return FrontRunner(app, self._path, self._engine.take, **options)
 
     @property
     def transports(self) -> int:

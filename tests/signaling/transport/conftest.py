@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from signaling.transport import LiveServer, TransportLimits
-from tests.conformance_server import ECHO, LIMITS, application
+from tests.conformance_server import ECHO, LIMITS, application, runner_of
 from tests.signaling.transport.classroom import Classroom
 from tests.signaling.transport.official import OfficialClients
 from tests.signaling.transport.raw import RawClient
@@ -24,11 +24,12 @@ Start = Callable[..., Awaitable["Live"]]
 class Live:
     """A running server: where it is, what it is, and who handles its events."""
 
-    def __init__(self, url: str, server: LiveServer, classroom: Classroom) -> None:
+    def __init__(self, url: str, server: LiveServer, classroom: Classroom, runner: web.AppRunner) -> None:
         self.url = url
         self.live_url = f"{url}/live"
         self.server = server
         self.classroom = classroom
+        self.runner = runner
 
 
 @pytest.fixture
@@ -36,20 +37,20 @@ async def start() -> AsyncIterator[Start]:
     """Start a server with the given LiveServer options; all are closed afterwards."""
     async with AsyncExitStack() as stack:
 
-        async def started(**options: Any) -> Live:
+        async def started(*, idle_seconds: float = 75.0, **options: Any) -> Live:
             classroom = Classroom()
             server = LiveServer(classroom, **options)
             classroom.server = server
             app = web.Application()
             server.attach(app)
-            runner = web.AppRunner(app, shutdown_timeout=1)
+            runner = server.runner(app, idle_seconds=idle_seconds, shutdown_timeout=1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             stack.push_async_callback(runner.cleanup)
             stack.push_async_callback(server.close)
             host, port = runner.addresses[0][:2]
-            return Live(f"http://{host}:{port}", server, classroom)
+            return Live(f"http://{host}:{port}", server, classroom, runner)
 
         yield started
 
@@ -101,7 +102,7 @@ async def conformance() -> AsyncIterator[Conformance]:
 
         async def started(*, engine: bool, limits: TransportLimits = PATIENT) -> Checked:
             app = application(engine=engine, limits=limits)
-            runner = web.AppRunner(app, shutdown_timeout=1)
+            runner = runner_of(app)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, "127.0.0.1", 0).start()

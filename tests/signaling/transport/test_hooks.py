@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from importlib.metadata import version
+from typing import Any
 
 import engineio
 import pytest
 import socketio
-from aiohttp import web
+from aiohttp import WSMsgType, web
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+from aiohttp.http_websocket import WebSocketError
 
 from signaling.transport import UnknownLibraryVersion, versions
 from signaling.transport.packets import StrictPacket
@@ -57,3 +60,22 @@ def test_our_packets_leave_the_librarys_alone() -> None:
 def test_aiohttp_lets_compression_be_turned_off() -> None:
     assert "compress" in inspect.signature(web.WebSocketResponse).parameters
     assert web.WebSocketResponse(compress=False).compress is False
+
+
+def test_the_frame_parser_hands_messages_and_faults_to_a_queue_of_ours() -> None:
+    heard = list[object]()
+
+    class Queue(WebSocketDataQueue):
+        def __init__(self) -> None:
+            pass
+
+        def feed_data(self, data: Any, size: int) -> None:
+            heard.append((data.type, data.data))
+
+        def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+            heard.append(type(exc))
+
+    parser: Any = WebSocketReader(Queue(), 100, False, True)
+    parser.feed_data(b"\x81\x82\0\0\0\0hi")
+    parser.feed_data(b"\x83\x80\0\0\0\0")
+    assert heard == [(WSMsgType.TEXT, "hi"), WebSocketError]

@@ -26,7 +26,7 @@ async def test_a_stalled_reader_is_cut_over_tls_too(certificate: Path) -> None:
     server = classroom.server = LiveServer(classroom)
     app = web.Application()
     server.attach(app)
-    runner = web.AppRunner(app, shutdown_timeout=1)
+    runner = server.runner(app, shutdown_timeout=1)
     await runner.setup()
     ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ours.load_cert_chain(certificate)
