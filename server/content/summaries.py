@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery, and_, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from server.content.rules import UploadStatus
@@ -14,6 +14,20 @@ CourseColumn = InstrumentedAttribute[int]
 def lesson_count(course_id: CourseColumn) -> ScalarSelect[int]:
     """How many lessons of the course can be played."""
     return select(func.count(Content.id)).where(*_playable(course_id)).scalar_subquery()
+
+
+def lesson_counts(course_ids: Select[int]) -> Subquery:
+    """The same for many courses at once, to be joined: rows of (course_id, many); courses without lessons have none."""
+    return (
+        select(Content.course_id, func.count().label("many"))
+        .where(
+            Content.course_id.in_(course_ids),
+            Content.deleted_at.is_(None),
+            Content.upload_status == UploadStatus.COMPLETED.value,
+        )
+        .group_by(Content.course_id)
+        .subquery()
+    )
 
 
 def completed_count(course_id: CourseColumn, user_id: int) -> ScalarSelect[int]:

@@ -51,12 +51,6 @@ async def published(read: Reading, actor: Actor, asked: CoursesAsked, page: Page
     return await _with_live(read, actor, statement.limit((page.limit or 0) + 1))
 
 
-async def taught(read: Reading, actor: Actor) -> list[Listed]:
-    """The actor's own courses, newest activity first."""
-    statement = _courses(actor.id).where(Course.instructor_id == actor.id)
-    return await _with_live(read, actor, statement.order_by(Course.last_activity_at.desc(), Course.id.desc()))
-
-
 async def studied(read: Reading, actor: Actor) -> list[Listed]:
     """Courses the actor is enrolled in, with their progress, newest activity first."""
     statement = (

@@ -6,7 +6,7 @@ from typing import Any
 
 from server.content.links import Links
 from server.courses.catalog import Listed
-from server.courses.schemas import CourseShown, CourseStudied, CourseTaught, InstructorShown, ProgressShown
+from server.courses.schemas import CourseShown, CourseStudied, InstructorShown, ProgressShown
 from server.courses.tables import Course
 from server.http.etags import QUOTE, etag_of, require_edition
 from server.http.routes import Request
@@ -17,11 +17,6 @@ def shown(listed: Listed, links: Links) -> CourseShown:
     course = CourseShown(**_common(listed, links))
     course._etag = shown_etag(listed, links)
     return course
-
-
-def taught(listed: Listed, links: Links) -> CourseTaught:
-    """One course in its instructor's list."""
-    return CourseTaught(**_common(listed, links), last_activity_at=listed.course.last_activity_at)
 
 
 def studied(listed: Listed, links: Links) -> CourseStudied:

@@ -39,6 +39,7 @@ class Enrollment(Base):
     __table_args__ = (
         Index("uq_enrollments_course_id_user_id", "course_id", "user_id", unique=True),
         Index(None, "user_id", "status"),
+        Index(None, "course_id", "status"),  # the courses of an instructor are counted from it alone
         AUTOINCREMENT,
     )
 

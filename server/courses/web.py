@@ -7,6 +7,7 @@ from server.content import pictures
 from server.content.links import links_of
 from server.content.wiring import LIBRARY
 from server.courses import catalog, enrollments, service, showing
+from server.courses import taught as own
 from server.courses.doors import course_door
 from server.courses.rules import EnrollmentRevoked, OwnCourse
 from server.courses.schemas import (
@@ -56,8 +57,8 @@ async def taught(request: Request) -> Paged[CourseTaught]:
     """The caller's own courses, archived ones too, newest activity first."""
     page, links = page_of(request, default=None), links_of(request)
     async with request.app[DATABASE].read() as read:
-        courses = [showing.taught(row, links) for row in await catalog.taught(read, request[ACTOR])]
-    return part(courses, page, lambda course: course.id)
+        found = part(await own.taught(read, request[ACTOR]), page, lambda course: int(course.id))
+        return Paged(await own.shown(read, request[ACTOR], found.items, links), found.next_after)
 
 
 @route.get("/courses/student/my-courses", answers=list[CourseStudied], paged=True)

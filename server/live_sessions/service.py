@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -236,6 +237,21 @@ async def shown_for_courses(read: Reading, course_ids: Collection[int], actor: A
     return {r.course_id: s.model_dump(mode="json") for r, s in zip(rows, shown, strict=True) if r.course_id}
 
 
+async def shown_for_instructor(
+    read: Reading, actor: Actor, titles: Mapping[int, str], enrolled: Mapping[int, int]
+) -> dict[int, dict[str, Any]]:
+    """The live sessions of the actor's own courses, by course id, in two queries; what is known already is given."""
+    own = select(Course.id).where(Course.instructor_id == actor.id)
+    query = select(LiveSession).where(LiveSession.course_id.in_(own), LiveSession.status == rules.LIVE)
+    rows = list(await read.scalars(query))
+    if not rows:
+        return {}
+    around = _Around({actor.id: actor.name}, titles, await _counts(read, [row.id for row in rows]), enrolled, {})
+    roles = {row.id: Role.INSTRUCTOR for row in rows}
+    shown = _shown(rows, roles, "", around)
+    return {r.course_id: s.model_dump(mode="json") for r, s in zip(rows, shown, strict=True) if r.course_id}
+
+
 async def shown_many(
     read: Reading, rows: Sequence[LiveSession], roles: Mapping[int, Role], *, base_url: str
 ) -> list[LiveSessionShown]:
@@ -248,17 +264,6 @@ async def shown_many(
     names = dict((await read.execute(select(User.id, User.name).where(User.id.in_(hosts)))).all())
     named = select(Course.id, Course.title).where(Course.id.in_(courses))
     titles = dict((await read.execute(named)).all())
-    people = func.count(func.distinct(Participation.user_id))
-    is_connected = and_(Participation.left_at.is_(None), Participation.last_seen_at.is_(None))
-    inside = func.count(func.distinct(case((is_connected, Participation.user_id))))
-    counts = {
-        found: (now_in, ever)
-        for found, now_in, ever in await read.execute(
-            select(Participation.live_session_id, inside, people)
-            .where(Participation.live_session_id.in_(ids))
-            .group_by(Participation.live_session_id)
-        )
-    }
     active = and_(Enrollment.course_id.in_(courses), Enrollment.status == "active")
     enrolled = dict(
         (
@@ -274,10 +279,39 @@ async def shown_many(
             )
         ).all()
     )
+    return _shown(rows, roles, base_url, _Around(names, titles, await _counts(read, ids), enrolled, guests))
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What is shown with a live session: names of hosts, titles of courses, and how many people, by id.
+
+    `counts` are who is inside now and who ever was.
+    """
+
+    names: Mapping[int, str]
+    titles: Mapping[int, str]
+    counts: Mapping[int, tuple[int, int]]
+    enrolled: Mapping[int, int]
+    guests: Mapping[int, int]
+
+
+async def _counts(read: Reading, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    people = func.count(func.distinct(Participation.user_id))
+    is_connected = and_(Participation.left_at.is_(None), Participation.last_seen_at.is_(None))
+    inside = func.count(func.distinct(case((is_connected, Participation.user_id))))
+    query = select(Participation.live_session_id, inside, people).where(Participation.live_session_id.in_(ids))
+    found = await read.execute(query.group_by(Participation.live_session_id))
+    return {live_session_id: (now_in, ever) for live_session_id, now_in, ever in found}
+
+
+def _shown(
+    rows: Sequence[LiveSession], roles: Mapping[int, Role], base_url: str, around: _Around
+) -> list[LiveSessionShown]:
     result = []
     for row in rows:
         role = roles.get(row.id)
-        now_in, ever = counts.get(row.id, (0, 0))
+        now_in, ever = around.counts.get(row.id, (0, 0))
         join_url = f"{base_url}/app/sessions/{row.id}"
         if row.invite_code and role is Role.INSTRUCTOR:
             join_url += f"?invite_code={row.invite_code}"
@@ -285,7 +319,7 @@ async def shown_many(
             LiveSessionShown(
                 id=row.id,
                 course_id=row.course_id,
-                course_title=titles.get(row.course_id) if row.course_id is not None else None,
+                course_title=around.titles.get(row.course_id) if row.course_id is not None else None,
                 title=row.title,
                 description=row.description,
                 status=row.status,
@@ -293,9 +327,9 @@ async def shown_many(
                 duration_minutes=row.duration_minutes,
                 started_at=row.started_at,
                 ended_at=row.ended_at,
-                host={"id": row.host_id, "name": names.get(row.host_id, "")},
+                host={"id": row.host_id, "name": around.names.get(row.host_id, "")},
                 participant_count=now_in if row.status == rules.LIVE else ever,
-                invited_count=enrolled.get(row.course_id, 0) if row.course_id else guests.get(row.id, 0),
+                invited_count=around.enrolled.get(row.course_id, 0) if row.course_id else around.guests.get(row.id, 0),
                 max_participants=row.max_participants,
                 join_url=join_url,
                 my_role=role.value if role else None,

@@ -2,6 +2,10 @@
 import { UPlot, html, useEffect, useRef } from "../../vendor/vendor.js";
 
 const HEIGHT = 220;
+const HALF_DAY = 43_200; // so that the first and the last bar are whole
+
+/** @param {number} at in seconds */
+const shortDay = (at) => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }).format(new Date(at * 1000));
 
 /** A colour of tokens.css as it is now. @param {HTMLElement} of @param {string} name */
 const colour = (of, name) => {
@@ -29,10 +33,10 @@ const options = (box, places, lines, isTime, placeText) => {
   const right = lines.find(({ isRight }) => isRight);
   return {
     width: Math.max(200, box.clientWidth), height: HEIGHT, cursor: { points: { size: 7 }, drag: { x: false, y: false } },
-    scales: { x: { time: isTime }, y: { range: (/** @type {any} */ _chart, /** @type {number} */ _least, /** @type {number} */ most) => /** @type {[number, number]} */ ([0, Math.max(1, most * 1.1)]) },
+    scales: { x: { time: isTime, ...(isTime ? { range: (/** @type {any} */ _chart, /** @type {number} */ least, /** @type {number} */ most) => /** @type {[number, number]} */ ([least - HALF_DAY, most + HALF_DAY]) } : {}) }, y: { range: (/** @type {any} */ _chart, /** @type {number} */ _least, /** @type {number} */ most) => /** @type {[number, number]} */ ([0, Math.max(1, most * 1.1)]) },
       right: { range: (/** @type {any} */ _chart, /** @type {number} */ _least, /** @type {number} */ most) => /** @type {[number, number]} */ ([0, Math.max(1, most * 1.1)]) } },
     axes: [
-      { stroke: ink, grid: { show: false }, ticks: grid, font, ...(isTime ? {} : { values: (/** @type {any} */ _chart, /** @type {number[]} */ ticks) => ticks.map(placeText) }) },
+      { stroke: ink, grid: { show: false }, ticks: grid, font, values: (/** @type {any} */ _chart, /** @type {number[]} */ ticks) => ticks.map(isTime ? shortDay : placeText) },
       axis(lines[0], {}), ...(right ? [axis(right, { side: 1 })] : []),
     ],
     series: [
