@@ -54,6 +54,9 @@ class Echo:
     def opened(self, socket: EngineSocket) -> None:
         pass
 
+    def moved(self, socket: EngineSocket) -> None:
+        pass
+
     def received(self, socket: EngineSocket, data: Part) -> None:
         socket.send(wire_of("4" + data if isinstance(data, str) else data))
 

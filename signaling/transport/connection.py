@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from signaling.transport import packets
@@ -17,6 +17,7 @@ from signaling.transport.wire import Wire
 if TYPE_CHECKING:
     from signaling.transport.engine_socket import EngineSocket
     from signaling.transport.hub import Hub
+    from signaling.transport.link import Link
 
 
 class Connection:
@@ -66,6 +67,11 @@ class Connection:
         """Whether droppable events are skipped right now."""
         return self._socket.unread_bytes > self._hub.limits.droppable_bytes
 
+    @property
+    def open_link(self) -> Link | None:
+        """Where frames for it may be written as they are; `RoomIndex.changed` is told when that changes."""
+        return self._socket.link if self.connected and self._held is None else None
+
     def send(self, wire: Wire) -> bool:
         """Send a ready message; held until the connection is accepted."""
         if self._held is None:
@@ -84,10 +90,11 @@ class Connection:
             self._socket.flush()  # in a write of its own: clients may not listen for more before they have read it
             asyncio.get_running_loop().call_soon(self._release)
         else:
-            self._held = None
+            self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, None
+        self._hub.rooms.changed(self)
         if self.connected and held:
             for wire in held:
                 self.send(wire)
@@ -95,15 +102,3 @@ class Connection:
     def drop(self, reason: str) -> None:
         """Its end has begun: nothing is sent from here on."""
         self.connected, self.gone, self.reason, self._held = False, True, reason, None
-
-
-def send_all(connections: Iterable[Connection], wire: Wire) -> int:
-    """`send` to each, in one pass and without a call for those on WebSocket: most of what a broadcast costs is here."""
-    frame, told = wire.frame, 0
-    for connection in connections:
-        link = connection._socket.link
-        if link is None or connection._held is not None:
-            told += connection.send(wire)
-        elif connection.connected:
-            told += link.write(frame)
-    return told

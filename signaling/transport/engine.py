@@ -19,15 +19,16 @@ from aiohttp import web
 from engineio.exceptions import EngineIOError
 
 from signaling.transport.counters import TransportCounters
+from signaling.transport.crowds import Audience, Flusher
 from signaling.transport.direct import DirectLink
 from signaling.transport.engine_socket import EngineSocket
 from signaling.transport.front import Opening
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
-from signaling.transport.link import Flusher, Link, accept
+from signaling.transport.link import Link, accept
 from signaling.transport.origins import OriginPolicy
 from signaling.transport.siblings import Siblings, is_passed_on
-from signaling.transport.wire import Part, dumps, polling_body
+from signaling.transport.wire import Part, Wire, dumps, polling_body
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 MALFORMED_LINES = 20  # log lines about malformed frames in one second; beyond it they are only counted
@@ -38,9 +39,10 @@ _silent.setLevel(logging.CRITICAL)
 
 
 class Upper(Protocol):
-    """The layer above: told of a session, its messages, and exactly once of its end."""
+    """The layer above: told of a session, its change to WebSocket, its messages, and exactly once of its end."""
 
     def opened(self, socket: EngineSocket) -> None: ...
+    def moved(self, socket: EngineSocket) -> None: ...
     def received(self, socket: EngineSocket, data: Part) -> None: ...
     def ended(self, socket: EngineSocket, reason: str) -> None: ...
 
@@ -76,7 +78,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self._worker = worker
         self._origins = origins
         self._siblings = siblings
-        self._flusher = Flusher()
+        self._flusher = Flusher(counters)
         self._malformed_second, self._malformed_lines = 0, 0
 
     # ------------------------------------------------------------------ requests
@@ -183,10 +185,18 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if socket is not None:
             socket.abort("transport error")
 
+    def tell(self, audience: Audience, wire: Wire) -> int:
+        """Send a message to all of an audience; how many were reached."""
+        self._flusher.tell(audience, wire.frame)
+        return len(audience.links) + sum(member.send(wire) for member in audience.others)
+
     # ------------------------------------------------------------------ what sessions ask of their server
 
     async def accept(self, request: web.Request) -> Link | None:
         return await accept(request, self._flusher, self.limits, self.counters)
+
+    def moved(self, socket: EngineSocket) -> None:
+        self._upper.moved(socket)
 
     def received(self, socket: EngineSocket, data: Part) -> None:
         self._upper.received(socket, data)

@@ -233,6 +233,7 @@ class EngineSocket:
             link.write(framed(part))
         self._outbox.wake()  # a poll still waiting ends with a NOOP
         self._engine.counters.upgraded += 1
+        self._engine.moved(self)
         await self._read(link)
         return link.response
 

@@ -59,6 +59,11 @@ class Hub:
         for connection in seats.leave_all():
             self._gone(connection, reason)
 
+    def moved(self, socket: EngineSocket) -> None:
+        seats: Seats = socket.seats
+        for connection in seats.all():
+            self.rooms.changed(connection)
+
     def received(self, socket: EngineSocket, data: Part) -> None:
         """One message from a client; raises `Malformed` for what closes the connection."""
         seats: Seats = socket.seats

@@ -8,34 +8,19 @@ per client would cost 100 KiB each and make shared frames impossible.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from signaling.transport.counters import TransportCounters
 from signaling.transport.limits import TransportLimits
 
+if TYPE_CHECKING:
+    from signaling.transport.crowds import Flusher
+
 FLUSH_AT = 1 << 16  # bytes gathered in one turn that are written without waiting for its end
 NOTHING_MORE = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
-
-
-class Flusher:
-    """Collects the links written to in this loop turn and flushes them all at its end, with one callback for all."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Link] = []
-
-    def add(self, link: Link) -> None:
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(link)
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for link in waiting:
-            link.flush()
 
 
 class Ending(Protocol):
@@ -47,12 +32,14 @@ class Ending(Protocol):
 
 READING = "_read_ready_cb"  # by its own bound method a transport of asyncio refers to itself: no count would free it
 
+SOCKET = "_sock"  # the socket inside what asyncio shows of it; without one everything goes through the transport
+
 
 class Link:
     """One WebSocket: `write` frames, `receive` messages, `close` cleanly or `abort`."""
 
-    __slots__ = ("_buffer_bytes", "_close_seconds", "_counters", "_fd", "_flusher", "_frames", "_gathered", "_on_slow",
-                 "_response", "_transport", "closing")  # fmt: skip
+    __slots__ = ("_buffer_bytes", "_close_seconds", "_counters", "_direct", "_flusher", "_frames", "_gathered",
+                 "_on_slow", "_response", "_transport", "closing")  # fmt: skip
 
     def __init__(
         self,
@@ -64,7 +51,7 @@ class Link:
     ) -> None:
         self._response: Any = response
         self._transport = transport
-        self._fd = _plain_fd(transport)
+        self._direct = _direct(transport)
         self._flusher = flusher
         self._buffer_bytes = limits.buffer_bytes
         self._close_seconds = limits.close_seconds
@@ -86,7 +73,7 @@ class Link:
     @property
     def unread_bytes(self) -> int:
         """Bytes written but not yet taken by the kernel, those gathered in this turn included."""
-        return self._transport.get_write_buffer_size() + self._gathered
+        return self._transport.get_write_buffer_size() + self._gathered + self._flusher.gathered_for(self)
 
     def write(self, frame: bytes) -> bool:
         """Queue a complete frame for the end of this loop turn; False once the link is being closed."""
@@ -101,36 +88,32 @@ class Link:
             self.flush()
         return True
 
+    def take(self, frames: Iterable[bytes], size: int) -> None:
+        """Frames of `size` bytes that were queued for this client among others before."""
+        self._frames += frames
+        self._gathered += size
+
     def flush(self) -> None:
         """Hand what is gathered to the transport, or abort it when the client has left too much unread."""
+        self._flusher.take_out(self)
+        for link in self.carry():
+            link.cut()
+
+    def carry(self) -> list[Link]:
+        """Write what is gathered; this link, if its client has left too much unread."""
         frames = self._frames
         if not frames:
-            return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        packets = len(frames)
+            return []
+        data, count = frames[0] if len(frames) == 1 else b"".join(frames), len(frames)
         frames.clear()
         self._gathered = 0
-        transport = self._transport
-        if transport.is_closing() or self._response.closed:  # nothing may follow a close frame
-            return
-        unread = transport.get_write_buffer_size()
-        if unread > self._buffer_bytes:
-            self.abort()
-            if self._on_slow is not None:
-                self._on_slow()
-            return
-        counters = self._counters
-        counters.writes += 1
-        counters.delivered += packets
-        if not unread and self._fd is not None:
-            try:
-                written = os.write(self._fd, data)
-            except OSError:  # full, or lost: the transport meets the same, and knows what to do
-                written = 0
-            if written == len(data):
-                return
-            data = data[written:]
-        transport.write(data)
+        return write_all((self,), data, count, self._counters)
+
+    def cut(self) -> None:
+        """The client does not read: drop it, and tell the owner."""
+        self.abort()
+        if self._on_slow is not None:
+            self._on_slow()
 
     async def receive(self) -> str | bytes | None:
         """The next message, or None when there will be no more (closed, lost, too large, not UTF-8)."""
@@ -156,6 +139,7 @@ class Link:
         """Let go of the owner, and of the calls that the library's errors remember; called when everything is over."""
         self._on_slow = None
         self.closing = None
+        self._direct = None
         if self._transport.is_closing() and hasattr(self._transport, READING):
             setattr(self._transport, READING, None)
         error = self._response.exception()
@@ -173,15 +157,46 @@ class Link:
             asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
 
 
-def _plain_fd(transport: asyncio.Transport) -> int | None:
-    """The descriptor to write to while the transport has nothing waiting; None when it has more to do than send (TLS).
+def write_all(links: Iterable[Link], data: bytes, packets: int, counters: TransportCounters) -> list[Link]:
+    """Write the same bytes, of so many packets, to every link; those with too much unread, which got nothing.
 
-    It is the transport's own until `is_closing`. A broadcast's cost is its system calls; this keeps it near them.
+    Most of what a broadcast costs is here, so it is one loop without a call of ours.
     """
-    if os.name != "posix" or transport.get_extra_info("sslcontext") is not None:
+    size, told, slow = len(data), 0, []
+    for link in links:
+        transport = link._transport
+        if transport.is_closing() or link._response.closed:  # nothing may follow a close frame
+            continue
+        unread = transport.get_write_buffer_size()
+        if unread > link._buffer_bytes:
+            slow.append(link)
+            continue
+        told += 1
+        if unread or link._direct is None:
+            transport.write(data)
+            continue
+        try:
+            written = link._direct(data)
+        except OSError:  # full, or lost: the transport meets the same, and knows what to do
+            written = 0
+        if written != size:
+            transport.write(data[written:])
+    counters.writes += told
+    counters.delivered += told * packets
+    return slow
+
+
+def _direct(transport: asyncio.Transport) -> Callable[[bytes], int] | None:
+    """How to send while the transport has nothing waiting; None when it has more to do than send (TLS).
+
+    A broadcast's cost is its system calls; this keeps it near them. The kernel answers `send` sooner than `write`, and
+    the transport's own socket knows when it is closed, which a bare descriptor would not.
+    """
+    if transport.get_extra_info("sslcontext") is not None:
         return None
-    opened = transport.get_extra_info("socket")
-    return None if opened is None else opened.fileno()
+    opened = getattr(transport.get_extra_info("socket"), SOCKET, None)
+    send: Callable[[bytes], int] | None = getattr(opened, "send", None)
+    return send
 
 
 async def accept(

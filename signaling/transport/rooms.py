@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from signaling.transport.crowds import Audience
+
 if TYPE_CHECKING:
     from signaling.transport.connection import Connection
 
@@ -14,10 +16,12 @@ class RoomIndex:
 
     def __init__(self) -> None:
         self._members: dict[str, dict[Connection, None]] = {}
+        self._audiences: dict[str, Audience] = {}  # of rooms that were told something since they last changed
 
     def enter(self, connection: Connection, room: str) -> None:
         self._members.setdefault(room, {})[connection] = None
         connection.rooms.add(room)
+        self._audiences.pop(room, None)
 
     def leave(self, connection: Connection, room: str) -> None:
         members = self._members.get(room)
@@ -25,6 +29,7 @@ class RoomIndex:
             return
         del members[connection]
         connection.rooms.discard(room)
+        self._audiences.pop(room, None)
         if not members:
             del self._members[room]
 
@@ -35,6 +40,18 @@ class RoomIndex:
     def members(self, room: str) -> Collection[Connection]:
         """A copy: whoever is cut while it is being worked through does not disturb it."""
         return tuple(self._members.get(room, ()))
+
+    def audience(self, room: str) -> Audience | None:
+        """The members as a broadcast needs them, put together once for many; None when nobody is in."""
+        found = self._audiences.get(room)
+        if found is None and room in self._members:
+            found = self._audiences[room] = Audience(tuple(self._members[room]))
+        return found
+
+    def changed(self, connection: Connection) -> None:
+        """It is told things in another way from now on."""
+        for room in connection.rooms:
+            self._audiences.pop(room, None)
 
     def __len__(self) -> int:
         return len(self._members)

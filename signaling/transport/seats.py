@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from signaling.transport import packets
@@ -81,6 +82,9 @@ class Seats:
             self.socket.end("refused")
         elif not self._taken and self.socket.why is None:
             self.clock.hurry()
+
+    def all(self) -> Collection[Connection]:
+        return self._taken.values()
 
     def leave_all(self) -> list[Connection]:
         connections = list(self._taken.values())

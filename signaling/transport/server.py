@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from signaling.transport import packets
-from signaling.transport.connection import Connection, send_all
+from signaling.transport.connection import Connection
 from signaling.transport.counters import TransportCounters
 from signaling.transport.engine import Engine
 from signaling.transport.front import Front, FrontRunner
@@ -135,12 +135,11 @@ class LiveServer(SocketServer):
 
     def broadcast(self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()) -> int:
         """Tell every member the same, in order with everything else they are told; how many were reached."""
-        members = self._hub.rooms.members(room)
-        if not members:
-            return 0
         if skip:
-            members = [connection for connection in members if connection not in skip]
-        return send_all(members, packets.event(NAMESPACE, event, (payload,)))
+            wire = packets.event(NAMESPACE, event, (payload,))
+            return sum(member.send(wire) for member in self._hub.rooms.members(room) if member not in skip)
+        audience = self._hub.rooms.audience(room)
+        return 0 if audience is None else self._engine.tell(audience, packets.event(NAMESPACE, event, (payload,)))
 
     def broadcast_droppable(
         self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()
@@ -151,4 +150,7 @@ class LiveServer(SocketServer):
         self.counters.dropped += len(members) - len(reading)
         if not reading:
             return 0
-        return send_all(reading, packets.event(NAMESPACE, event, (payload,)))
+        if len(reading) == len(self._hub.rooms.members(room)):
+            return self.broadcast(room, event, payload)
+        wire = packets.event(NAMESPACE, event, (payload,))
+        return sum(member.send(wire) for member in reading)

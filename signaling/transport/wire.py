@@ -59,6 +59,8 @@ def polling_body(parts: Iterable[Part]) -> bytes:
 def dumps(value: Any) -> str:
     """Compact JSON; raises ValueError for what browsers cannot parse (NaN and infinities)."""
     text = _PLAIN.encode(value)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:  # half a surrogate pair: legal in a JSON escape, not in UTF-8

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import socket
+import struct
 
 import aiohttp
 import pytest
@@ -124,3 +127,95 @@ async def test_what_browsers_cannot_parse_is_not_sent(live: Live, raw: RawClient
     await raw.live(live.url)
     with pytest.raises(ValueError, match="not JSON compliant"):
         live.server.broadcast("class", "said", {"level": float("nan")})
+
+
+async def test_members_of_several_rooms_hear_everything_in_the_order_of_telling(live: Live, raw: RawClient) -> None:
+    """Some are told through one room, some through several, some something of their own between."""
+    sockets = [await raw.live(live.url, {"name": str(number)}) for number in range(8)]
+    people = sorted(live.classroom.connections, key=lambda connection: int(connection.state))
+    rooms: dict[str, list[int]] = {"odd": [1, 3, 5, 7], "even": [0, 2, 4, 6], "low": [0, 1, 2, 3], "pair": [6, 7]}
+    rooms |= {f"trio {n}": [n, (n + 1) % 8, (n + 2) % 8] for n in range(8)}
+    for room, inside in rooms.items():
+        for number in inside:
+            live.server.enter(people[number], room)
+    heard: list[list[str]] = [[] for _ in people]
+    chance = random.Random(7)
+    before, needed, reached = live.server.counters.writes, 0, set[int]()
+    for count in range(300):
+        if chance.random() < 0.3:
+            told = [chance.randrange(8)]
+            people[told[0]].emit("said", {"n": count})
+        else:
+            room = chance.choice([*rooms, "class"])
+            told = rooms.get(room, list(range(8)))
+            assert live.server.broadcast(room, "said", {"n": count}) == len(told)
+        reached.update(told)
+        for number in told:
+            heard[number].append(f'42/live,["said",{{"n":{count}}}]')
+        if count % 10 == 9:
+            await asyncio.sleep(0)
+            needed, reached = needed + len(reached), set()
+    assert live.server.counters.writes - before == needed  # one a client and turn
+    for reader, expected in zip(sockets, heard, strict=True):
+        assert [await reader.receive() for _ in expected] == expected
+
+
+async def test_rooms_told_in_one_turn_are_one_write_a_client(live: Live, raw: RawClient) -> None:
+    sockets = [await raw.live(live.url) for _ in range(6)]
+    for number, person in enumerate(live.classroom.connections):
+        live.server.enter(person, f"room {number % 2}")
+    before = live.server.counters.writes
+    for count in range(10):
+        live.server.broadcast(f"room {count % 2}", "said", {"n": count})
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert live.server.counters.writes - before == len(sockets)
+
+
+async def test_who_comes_or_goes_within_a_turn_hears_what_was_told_while_inside(live: Live, raw: RawClient) -> None:
+    sockets = [await raw.live(live.url, {"name": str(number)}) for number in range(5)]
+    people = sorted(live.classroom.connections, key=lambda connection: int(connection.state))
+    live.server.leave(people[4], "class")
+    live.server.broadcast("class", "said", {"n": 1})
+    live.server.leave(people[0], "class")
+    live.server.enter(people[4], "class")
+    people[1].close("enough")
+    assert live.server.broadcast("class", "said", {"n": 2}) == 3
+    first, second = ('42/live,["said",{"n":1}]', '42/live,["said",{"n":2}]')
+    for reader in sockets[2:4]:
+        assert [await reader.receive(), await reader.receive()] == [first, second]
+    assert await sockets[4].receive() == second
+    assert await sockets[0].receive() == first
+    assert await sockets[1].receive() == first
+    people[0].emit("said", {"n": 3})
+    assert await sockets[0].receive() == '42/live,["said",{"n":3}]'
+
+
+async def test_much_told_in_one_turn_does_not_gather_without_a_bound(live: Live, raw: RawClient) -> None:
+    sockets = [await raw.live(live.url) for _ in range(4)]
+    for count in range(40):
+        live.server.broadcast("class", "said", {"n": count, "t": "x" * 10_000})
+        assert live.server.members("class")
+        assert max(c._socket.link.unread_bytes for c in live.classroom.connections if c._socket.link) < 1 << 20
+    assert live.server.counters.writes >= 4 * 40 * 10_000 // (1 << 17)
+    for reader in sockets:
+        for count in range(40):
+            assert str(await reader.receive()).startswith(f'42/live,["said",{{"n":{count},')
+
+
+async def test_a_member_that_is_lost_ends_in_the_ordinary_way(live: Live, raw: RawClient) -> None:
+    sockets = [await raw.live(live.url) for _ in range(4)]
+    transport = sockets[0].ws._response.connection.transport  # type: ignore[union-attr]
+    assert isinstance(transport, asyncio.Transport)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()  # with a reset: the next write meets ECONNRESET or EPIPE
+    for count in range(50):
+        live.server.broadcast("class", "said", {"n": count, "t": "x" * 2000})
+        live.server.broadcast("class", "said", {"n": count, "t": "y" * 2000})
+        await asyncio.sleep(0)
+    ((_, reason),) = await live.classroom.until(lambda: live.classroom.left)
+    assert reason == "transport close"
+    assert len(live.server.members("class")) == 3
+    for other in sockets[1:]:
+        for count in range(100):
+            assert str(await other.receive()).startswith(f'42/live,["said",{{"n":{count // 2},')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import socket
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +16,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.http_websocket import WebSocketError
 
 from signaling.transport import UnknownLibraryVersion, versions
+from signaling.transport.link import SOCKET
 from signaling.transport.packets import StrictPacket
 
 
@@ -79,3 +82,11 @@ def test_the_frame_parser_hands_messages_and_faults_to_a_queue_of_ours() -> None
     parser.feed_data(b"\x81\x82\0\0\0\0hi")
     parser.feed_data(b"\x83\x80\0\0\0\0")
     assert heard == [(WSMsgType.TEXT, "hi"), WebSocketError]
+
+
+async def test_the_socket_within_what_asyncio_shows_of_it_is_found() -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert isinstance(getattr(writer.get_extra_info("socket"), SOCKET), socket.socket)
+        writer.close()

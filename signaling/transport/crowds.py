@@ -1,0 +1,136 @@
+"""What is written in one turn of the loop: frames to single clients, and broadcasts, kept as one until its end.
+
+A broadcast costs its members nothing before the turn is over: then the frames of all broadcasts to the same members are
+joined once and the same bytes are written to each. A member that is told something of its own meanwhile is taken out of
+its crowd first, with what that crowd has gathered, so the order of each client stays program order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from signaling.transport.link import FLUSH_AT, Link, write_all
+
+if TYPE_CHECKING:
+    from signaling.transport.connection import Connection
+    from signaling.transport.counters import TransportCounters
+
+FEWEST_IN_A_CROWD = 3  # fewer are written to one by one
+MOST_CROWDS = 8  # kept apart in one turn; broadcasts to further rooms are given to their members at once
+
+
+class Audience:
+    """Who hears a broadcast: `links` by a write, `others` (polling, or just being let in) by `Connection.send`."""
+
+    def __init__(self, members: Sequence[Connection]) -> None:
+        self.links: tuple[Link, ...] = tuple(link for member in members if (link := member.open_link) is not None)
+        self.others = tuple(member for member in members if member.open_link is None)
+
+    @cached_property
+    def known(self) -> frozenset[Link]:
+        return frozenset(self.links)
+
+
+class Crowd:
+    """The frames one audience was told in this turn; those in `apart` have them among their own."""
+
+    __slots__ = ("apart", "audience", "frames", "gathered")
+
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
+        self.frames: list[bytes] = []
+        self.gathered = 0
+        self.apart: set[Link] = set()
+
+    def holds(self, link: Link) -> bool:
+        return link in self.audience.known and link not in self.apart
+
+    def write(self, counters: TransportCounters) -> list[Link]:
+        """Write to all who are not apart; those who have left too much unread."""
+        frames, links = self.frames, self.audience.links
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self.apart:
+            links = tuple(link for link in links if link not in self.apart)
+        return write_all(links, data, len(frames), counters)
+
+
+class Flusher:
+    """Everything to be written at the end of this turn, by one callback for all."""
+
+    def __init__(self, counters: TransportCounters) -> None:
+        self._counters = counters
+        self._alone: list[Link] = []  # with frames of their own
+        self._crowds: list[Crowd] = []  # no link is in two of them
+        self._is_due = False
+
+    def add(self, link: Link) -> None:
+        """`link` is about to gather a frame of its own."""
+        self._will_flush()
+        self._alone.append(link)
+        self.take_out(link)
+
+    def tell(self, audience: Audience, frame: bytes) -> None:
+        """Queue `frame` for every link of the audience."""
+        crowd = self._crowd_of(audience)
+        if crowd is None:
+            for link in audience.links:
+                link.write(frame)
+            return
+        crowd.frames.append(frame)
+        crowd.gathered += len(frame)
+        for link in tuple(crowd.apart):
+            link.write(frame)
+        if crowd.gathered >= FLUSH_AT:
+            self._crowds.remove(crowd)
+            _cut(crowd.write(self._counters))
+
+    def take_out(self, link: Link) -> None:
+        """Give `link` what its crowd has gathered for it."""
+        for crowd in self._crowds:
+            if crowd.holds(link):
+                crowd.apart.add(link)
+                link.take(crowd.frames, crowd.gathered)
+
+    def gathered_for(self, link: Link) -> int:
+        """Bytes that wait for `link` in its crowd."""
+        return sum(crowd.gathered for crowd in self._crowds if crowd.holds(link))
+
+    def _crowd_of(self, audience: Audience) -> Crowd | None:
+        """None when these must be written to one by one."""
+        for crowd in self._crowds:
+            if crowd.audience is audience:
+                return crowd
+        if len(audience.links) < FEWEST_IN_A_CROWD or len(self._crowds) >= MOST_CROWDS:
+            return None
+        if not all(audience.known.isdisjoint(crowd.audience.known) for crowd in self._crowds):
+            return None
+        crowd = Crowd(audience)
+        if self._alone:
+            crowd.apart.update(link for link in self._alone if link in audience.known)
+        self._will_flush()
+        self._crowds.append(crowd)
+        return crowd
+
+    def _will_flush(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_due = False
+        crowds, self._crowds = self._crowds, []
+        alone, self._alone = self._alone, []
+        slow: list[Link] = []
+        for crowd in crowds:
+            slow += crowd.write(self._counters)
+        for link in alone:
+            slow += link.carry()
+        _cut(slow)  # last: whoever hears of it may write again
+
+
+def _cut(slow: Sequence[Link]) -> None:
+    for link in slow:
+        link.cut()
