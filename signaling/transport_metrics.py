@@ -33,6 +33,7 @@ class TransportMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         counters = self._live.counters
         yield GaugeMetricFamily("lectern_socket_transports", "Transports open now", self._live.transports)
+        yield GaugeMetricFamily("lectern_socket_waiting", "Connects in line to be let in", self._live.waiting)
         for name, meaning in TOTALS.items():
             yield CounterMetricFamily(f"lectern_socket_{name}", meaning, getattr(counters, name))
         closed = CounterMetricFamily("lectern_socket_closed", "Transports closed, by reason", labels=["reason"])

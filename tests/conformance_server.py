@@ -51,6 +51,9 @@ class AnyOrigin:
 class Echo:
     """Engine.IO messages sent back as they came, text or binary."""
 
+    def crowded(self) -> float | None:
+        return None
+
     def opened(self, socket: EngineSocket) -> None:
         pass
 

@@ -127,7 +127,7 @@ class Flusher:
         for crowd in crowds:
             slow += crowd.write(self._counters)
         for link in alone:
-            slow += link.carry()
+            slow += link.drain()
         _cut(slow)  # last: whoever hears of it may write again
 
 

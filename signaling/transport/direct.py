@@ -14,11 +14,12 @@ from aiohttp import WSCloseCode, WSMsgType
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.http_websocket import WebSocketError
 
-from signaling.transport.link import READING, Flusher, Link
+from signaling.transport.link import READING, Link
 from signaling.transport.wire import Part
 
 if TYPE_CHECKING:
     from signaling.transport.counters import TransportCounters
+    from signaling.transport.crowds import Flusher
     from signaling.transport.engine_socket import EngineSocket
     from signaling.transport.limits import TransportLimits
 
@@ -113,5 +114,6 @@ class DirectLink(Link, asyncio.Protocol):
 
     def release(self) -> None:
         self._on_slow = None
+        self._direct = None
         if hasattr(self._transport, READING):
             setattr(self._transport, READING, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import secrets
 import time
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from signaling.transport.crowds import Audience, Flusher
 from signaling.transport.direct import DirectLink
 from signaling.transport.engine_socket import EngineSocket
 from signaling.transport.front import Opening
+from signaling.transport.gate import CROWDED
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
 from signaling.transport.link import Link, accept
@@ -41,6 +43,7 @@ _silent.setLevel(logging.CRITICAL)
 class Upper(Protocol):
     """The layer above: told of a session, its change to WebSocket, its messages, and exactly once of its end."""
 
+    def crowded(self) -> float | None: ...  # seconds after which somebody new should ask again; None to take them
     def opened(self, socket: EngineSocket) -> None: ...
     def moved(self, socket: EngineSocket) -> None: ...
     def received(self, socket: EngineSocket, data: Part) -> None: ...
@@ -110,8 +113,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
             return _problem(400, "invalid", "Only GET and POST are spoken here.")
         if "transport" not in request.query or "j" in request.query:  # JSONP would pass by the origin rule
             return _problem(400, "invalid", "The transport must be polling or websocket.")
-        if not self.is_accepting and "sid" not in request.query:
-            return _problem(503, "draining", "This server is going away; connect again.")
+        if "sid" in request.query:
+            return None
+        if not self.is_accepting:
+            return _problem(503, "draining", "This server is going away; connect again.", retry_after=1)
+        if (wait := self._upper.crowded()) is not None:
+            self.counters.refused[CROWDED] += 1
+            return _problem(503, CROWDED, "Too many are coming at this moment; connect again.", retry_after=wait)
         return None
 
     async def _late_websocket(self, request: web.Request) -> web.StreamResponse | None:
@@ -145,7 +153,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
     def take(self, transport: asyncio.Transport, opening: Opening, rest: bytes) -> bool:
         """Serve a session on the WebSocket that `opening` asks for; False, and nothing done, when it may not."""
         caller = opening.caller
-        if not self.is_accepting or not self._origins.may_call(caller, caller.headers.get("Origin")):
+        if not self.is_accepting or self._upper.crowded() is not None:
+            return False
+        if not self._origins.may_call(caller, caller.headers.get("Origin")):
             return False
         link = DirectLink(transport, self._flusher, self.limits, self.counters)
         transport.set_protocol(link)
@@ -236,8 +246,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         return self.answer(b"ok")  # the answer to a POST; polls are answered by the session
 
 
-def _problem(status: int, code: str, detail: str) -> web.Response:
-    """RFC 9457; the request id is added by whoever wraps this."""
+def _problem(status: int, code: str, detail: str, *, retry_after: float | None = None) -> web.Response:
+    """RFC 9457; `retry_after` in seconds; the request id is added by whoever wraps this."""
     body = {"type": f"urn:lectern:problem:{code}", "title": "Connection refused", "status": status, "detail": detail,
             "message": detail, "code": code}  # fmt: skip
-    return web.Response(status=status, text=json.dumps(body), content_type="application/problem+json")
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
+    return web.Response(status=status, text=json.dumps(body), headers=headers, content_type="application/problem+json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from signaling.transport import packets
 from signaling.transport.connection import Connection
 from signaling.transport.counters import TransportCounters
 from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.gate import CROWDED, Gate
 from signaling.transport.handlers import ConnectRefused, Namespace
 from signaling.transport.inbox import Wish
 from signaling.transport.intake import Malformed
@@ -42,7 +44,7 @@ class Hub:
         self.connections: dict[str, Connection] = {}  # the accepted ones, by id
         self._namespaces = dict(namespaces)
         self._worker = worker
-        self._turns = asyncio.Semaphore(limits.connecting)
+        self.gate = Gate(limits, self.tasks)
 
     def namespace_of(self, connection: Connection) -> Namespace:
         return self._namespaces[connection.namespace]
@@ -58,6 +60,9 @@ class Hub:
         seats.clock.stop()
         for connection in seats.leave_all():
             self._gone(connection, reason)
+
+    def crowded(self) -> float | None:
+        return self.gate.wait_seconds if self.gate.is_full else None
 
     def moved(self, socket: EngineSocket) -> None:
         seats: Seats = socket.seats
@@ -95,18 +100,17 @@ class Hub:
             return
         connection = Connection(self, seats.socket, name, f"{self._worker}-{secrets.token_urlsafe(15)}")
         seats.take(connection)
-        self.tasks.spawn(self._admit(seats, connection, auth))
+        if not self.gate.ask(connection, partial(self._admit, seats, connection, auth)):
+            self.counters.refused[CROWDED] += 1
+            seats.socket.end("line full")  # not a refusal, which would keep the official client from coming back
 
     async def _admit(self, seats: Seats, connection: Connection, auth: Mapping[str, Any]) -> None:
         structlog.contextvars.bind_contextvars(
             connection_id=connection.id, request_id=f"{connection.trace}-0", event_name="connect"
         )
         try:
-            async with self._turns:
-                if connection.gone:
-                    return
-                async with asyncio.timeout(self.limits.connect_timeout):
-                    await self.namespace_of(connection).connect(connection, auth)
+            async with asyncio.timeout(self.limits.connect_timeout):
+                await self.namespace_of(connection).connect(connection, auth)
         except ConnectRefused as refusal:
             self._refuse(seats, connection, refusal.code, refusal.problem)
         except TimeoutError:
@@ -179,7 +183,10 @@ class Hub:
     def _gone(self, connection: Connection, reason: str) -> None:
         was_connected = connection.connected
         connection.drop(reason)
+        was_in_line = self.gate.leave(connection)
         self.rooms.leave_all(connection)
         self.connections.pop(connection.id, None)
         if was_connected:
             connection.inbox.end()
+        elif was_in_line:
+            connection.inbox.forget()

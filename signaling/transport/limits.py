@@ -22,5 +22,8 @@ class TransportLimits:
     inbox_refusals: int = 64  # refusals waiting on top of a full inbox; beyond it the transport is closed, "flooding"
     handler_seconds: float = 60.0  # a wish or disconnect taking longer is canceled and answered as `internal`
     connecting: int = 64  # connect handlers running at once; others wait in line, and their clock starts at their turn
+    connects_per_second: float = 1000.0  # connect handlers begun; a late loop begins fewer, and does not make up for it
+    connect_burst: int = 16  # of them in one moment
+    waiting_connects: int = 12_000  # in line; beyond it new transports are answered 503, connects closed: "line full"
     refusal_seconds: float = 1.0  # a refused client's transport stays open this long, so that the reason arrives
     close_seconds: float = 5.0  # the other side's time to finish a clean close; then the transport is aborted

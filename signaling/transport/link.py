@@ -96,10 +96,10 @@ class Link:
     def flush(self) -> None:
         """Hand what is gathered to the transport, or abort it when the client has left too much unread."""
         self._flusher.take_out(self)
-        for link in self.carry():
+        for link in self.drain():
             link.cut()
 
-    def carry(self) -> list[Link]:
+    def drain(self) -> list[Link]:
         """Write what is gathered; this link, if its client has left too much unread."""
         frames = self._frames
         if not frames:

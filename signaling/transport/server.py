@@ -76,6 +76,11 @@ class SocketServer:
         """Transports open now, connected or not."""
         return len(self._engine.sockets)
 
+    @property
+    def waiting(self) -> int:
+        """Connects in line to be let in."""
+        return self._hub.gate.waiting
+
     async def close(self, *, work_seconds: float = 0) -> None:
         """Accept nobody new, close every transport as soon as its wishes are answered, wait for every handler.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from signaling.transport import Connection, ConnectRefused, TransportLimits
 from signaling.transport.engine_socket import EngineSocket
+from signaling.transport.gate import MOMENT_SECONDS
 from signaling.transport.server import LOOK_SECONDS
 from tests.signaling.transport.classroom import PATIENCE
 from tests.signaling.transport.conftest import Live, Start
@@ -149,6 +151,82 @@ async def test_many_at_once_are_let_in_a_few_at_a_time_and_none_is_dropped(start
     for socket in sockets:
         assert str(await socket.receive()).startswith("40/live,")
     assert len(live.server.connections()) == 12
+
+
+async def seen(reached: Callable[[], object]) -> None:
+    """Wait for what no handler is told of."""
+    async with asyncio.timeout(PATIENCE):
+        while not reached():
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def test_a_crowd_is_let_in_at_a_bounded_rate_and_in_order(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(connects_per_second=50, connect_burst=2))
+    sockets = [(await raw.websocket(live.url))[0] for _ in range(12)]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number, socket in enumerate(sockets):
+        await socket.send(f'40/live,{{"name":{number}}}')
+    for socket in sockets:
+        assert str(await socket.receive()).startswith("40/live,")
+    assert loop.time() - began >= (12 - 2) / 50 - 2 * MOMENT_SECONDS
+    assert [connection.state for connection in live.classroom.connections] == list(range(12))
+
+
+async def test_a_late_loop_lets_fewer_in_and_does_not_make_up_for_it(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(connects_per_second=100, connect_burst=20))
+    sockets = [(await raw.websocket(live.url))[0] for _ in range(40)]
+    for socket in sockets:
+        await socket.send("40/live,{}")
+    await live.classroom.until(lambda: len(live.classroom.connections) >= 20)
+    before = len(live.classroom.connections)
+    time.sleep(0.2)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(live.classroom.connections) - before <= 2  # 20 would have been due
+    await live.classroom.until(lambda: len(live.classroom.connections) == 40)
+
+
+async def test_beyond_the_line_one_is_asked_to_come_back_and_nobody_in_it_is_dropped(
+    start: Start, raw: RawClient
+) -> None:
+    live = await start(limits=TransportLimits(connecting=1, waiting_connects=3))
+    sockets = [(await raw.websocket(live.url))[0] for _ in range(6)]
+    for socket in sockets[:4]:
+        await socket.send('40/live,{"slow":true}')
+    await seen(lambda: live.server.waiting == 3)
+    await sockets[4].send("40/live,{}")
+    await sockets[4].closed()
+    assert live.server.counters.closed["line full"] == 1
+    async with raw.http.get(f"{live.url}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status == 503
+        assert (await response.json())["code"] == "crowded"
+        assert int(response.headers["Retry-After"]) >= 1
+    assert live.server.counters.refused["crowded"] == 2
+    await sockets[3].ws.close()  # gives up the place in line, which the next one takes
+    await seen(lambda: live.server.waiting == 2)
+    await sockets[5].send("40/live,{}")
+    await seen(lambda: live.server.waiting == 3)
+    live.classroom.decide.set()
+    for socket in (*sockets[:3], sockets[5]):
+        assert str(await socket.receive()).startswith("40/live,")
+    assert live.server.waiting == 0
+
+
+async def test_the_official_client_comes_back_by_itself_when_the_line_was_full(
+    start: Start, raw: RawClient, official: OfficialClients
+) -> None:
+    live = await start(limits=TransportLimits(connecting=1, waiting_connects=1))
+    sockets = [(await raw.websocket(live.url))[0] for _ in range(2)]
+    for socket in sockets:
+        await socket.send('40/live,{"slow":true}')
+    await seen(lambda: live.server.waiting == 1)
+    ana = official.client("ana")
+    ana.connect(live.live_url, transports=["websocket"])
+    await seen(lambda: live.server.counters.refused["crowded"])
+    live.classroom.decide.set()
+    await ana.first("connect")
+    assert len(live.server.connections()) == 3
 
 
 async def test_wishes_sent_just_before_leaving_are_still_worked(live: Live, raw: RawClient) -> None:
