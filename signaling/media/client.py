@@ -154,6 +154,12 @@ class MediaClient:
         """
         await self._ask("test_loss", incoming=incoming, outgoing=outgoing)
 
+    async def test_narrow(self, room: int, peer: str, bits_per_second: float | None) -> None:
+        """Tests only: give this subscriber a link that carries so much, with a queue of half a second; None: as it was.
+        Raises PeerUnknown, and RequestInvalid as above.
+        """
+        await self._ask("test_narrow", room=room, peer=peer, bits_per_second=bits_per_second)
+
     # --- the connection ---------------------------------------------------------------------------
     def _say(self, message: Mapping[str, Any]) -> None:
         if self._carrier is not None:

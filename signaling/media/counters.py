@@ -33,5 +33,8 @@ class Counters:
     nacks_out: int = 0
     keyframes_asked: int = 0
     late_dropped: int = 0  # reordered from before a cut; their numbers are taken
+    budgets_cut: int = 0  # a subscriber's link showed that it carries less
+    probes: int = 0  # of a subscriber's link, with padding
+    padding: int = 0  # packets of those
     errors: int = 0  # exceptions caught at the reader; each is logged
     test_lost: int = 0  # dropped on purpose by the test switch

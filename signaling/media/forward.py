@@ -26,6 +26,8 @@ write_number = struct.Struct("!H").pack
 REPEAT_SECONDS = 0.02  # a number asked for again within this is on its way already
 RETRANSMISSIONS_PER_SECOND = 500  # of one m-line; a subscriber that asks for more gets the rest next second
 NACKS_REMEMBERED = 512
+AROUND_BYTES = HEADER_BYTES + 16 + 28  # SRTP's tag, UDP and IP
+PADDING = bytes(254) + b"\xff"  # RFC 3550, section 5.1: the last byte is the count
 
 
 class Out:
@@ -68,16 +70,18 @@ class Out:
             return (self.source.newest_timestamp + self.add_time) & 0xFFFFFFFF
         return self._left[0] if self._left is not None else None
 
-    def bind(self, source: Source | None) -> None:
+    def bind(self, source: Source | None, *, at_once: bool = False) -> None:
         """Carry this source from its next keyframe on. Another person's is cut at once: no old face under a new
-        name.
+        name; another layer of the same picture only if told so.
         """
         if self.wanted is not None:
             self.wanted.waiting.discard(self)
             self.wanted = None
         if source is self.source and source is not None:
             return
-        if self.source is not None and (source is None or source.user != self.source.user or self.source.is_ended):
+        if self.source is not None and (
+            at_once or source is None or source.user != self.source.user or self.source.is_ended
+        ):
             self._leave()
         if source is not None and source.codec in self.codecs:
             self.wanted = source
@@ -157,6 +161,21 @@ class Out:
         name, sent = self.line.stream, self._sent()
         self.link.send_rtcp(feedback.sender_report(self.ssrc, name, unix_time, timestamp, *sent))
 
+    def pad(self) -> int:
+        """Send a packet of nothing on the stream of retransmissions, where browsers expect it; its bytes, 0 when it
+        cannot be sent.
+        """
+        timestamp = self.last_timestamp
+        if self.link.tx is None or timestamp is None:
+            return 0
+        self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
+        return self._write(VERSION_AND_EXTENSION | 0x20, self.rtx_payload_type, self._rtx_seq, timestamp, PADDING)
+
+    def sent_bits(self) -> int:
+        """Everything sent so far, with what each packet carries around its payload."""
+        packets, octets = self._sent()
+        return 8 * (octets + packets * AROUND_BYTES)
+
     def tick(self) -> None:
         """Once a second."""
         self.budget = RETRANSMISSIONS_PER_SECOND
@@ -185,18 +204,24 @@ class Out:
         """Video as RTX, the original number before the payload (RFC 4588, section 4); audio as it was,
         byte-identical.
         """
-        link, payload = self.link, packet.payload
-        if link.tx is None:
+        payload = packet.payload
+        if self.link.tx is None:
             return
-        payload_type, tail, send_time = source.out_type, self.tail, b""
+        first, second = VERSION_AND_EXTENSION | packet.padding, packet.marker | source.out_type
         if self.is_video:
-            payload, send_time = write_number(number) + payload, send_time_now()
+            payload = write_number(number) + payload
             self._rtx_seq = number = (self._rtx_seq + 1) & 0xFFFF
-            payload_type, tail = self.rtx_payload_type, self._rtx_tail
-        first, second = VERSION_AND_EXTENSION | packet.padding, packet.marker | payload_type
+            second = packet.marker | self.rtx_payload_type
+        self._write(first, second, number, timestamp, payload)
+
+    def _write(self, first: int, second: int, number: int, timestamp: int, payload: bytes) -> int:
+        """One packet outside the fan-out; how many bytes."""
+        link = self.link
+        tail, send_time = (self._rtx_tail, send_time_now()) if self.is_video else (self.tail, b"")
         writer(len(payload))(OUT_VIEW, 0, first, second, number, timestamp, tail, send_time, payload)
         LENGTH[0] = HEADER_BYTES + len(payload)
         if protect(link.tx, OUT, LENGTH):
             link.counters.errors += 1
-            return
+            return 0
         link.send(OUT_VIEW[: LENGTH[0]])
+        return int(LENGTH[0])

@@ -17,6 +17,7 @@ from signaling.media import dtls
 from signaling.media.batch import socket_address
 from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake
 from signaling.media.ice import ADDRESSES_PER_LINK, Address, Mux, new_credentials
+from signaling.media.narrow import Narrow
 from signaling.media.sdp_lines import Transport
 
 DEAD_SECONDS = 13.5  # without a check: the peer is gone, and looked at once a second that is known within 15 s
@@ -73,12 +74,14 @@ class Link:
         self.versions = 0
         self.address: Address | None = None
         self.name = b""  # the address as the system has it
+        self._nominated: Address | None = None  # the same, before any detour
         self.socket: socket.socket | None = None
         self.tx: Any = None
         self.closed = False
         self.remote_ufrag = ""
         self.fingerprints: tuple[Fingerprint, ...] = ()
         self.restarts = 0
+        self.narrow: Narrow | None = None  # in tests: the way out is through it
         self._rx: Any = None
         self._addresses: dict[Address, None] = {}  # in order of their last check
         self._ufrags: list[str] = []
@@ -113,6 +116,8 @@ class Link:
             return
         self.closed, self.tx, self._rx = True, None, None
         self._timer.cancel()
+        if self.narrow is not None:
+            self.narrow.close()
         self.mux.forget(self, self._ufrags, list(self._addresses))
         self.host.links.discard(self)
         self.behind.down(reason)
@@ -157,11 +162,9 @@ class Link:
         self._addresses.pop(address, None)
         self._addresses[address] = None
         if nominated or self.address is None:
-            if (address, sock) != (self.address, self.socket):
-                self.mux.moves += 1
-            self.address, self.name, self.socket = address, socket_address(address), sock
+            self._send_to(address, sock)
         if len(self._addresses) > ADDRESSES_PER_LINK:
-            oldest = next(a for a in self._addresses if a != self.address)
+            oldest = next(a for a in self._addresses if a != self._nominated)
             del self._addresses[oldest]
             self.mux.forget(self, (), (oldest,))
 
@@ -194,7 +197,24 @@ class Link:
             counters.rtp_in += 1
             self.behind.rtp(LENGTH[0])
 
+    def lead_through(self, narrow: Narrow | None) -> None:
+        """Tests only: everything sent from now on takes this way, or the straight one again."""
+        if self.narrow is not None:
+            self.narrow.close()
+        self.narrow = narrow
+        if self._nominated is not None and self.socket is not None:
+            self._send_to(self._nominated, self.socket)
+
     # --- inside -----------------------------------------------------------------------------------
+    def _send_to(self, address: Address, sock: socket.socket) -> None:
+        self._nominated = address
+        if self.narrow is not None:
+            self.narrow.lead(address, sock)
+            address = self.narrow.address
+        if (address, sock) != (self.address, self.socket):
+            self.mux.moves += 1
+        self.address, self.name, self.socket = address, socket_address(address), sock
+
     def _renew(self) -> None:
         ufrag, self.password = new_credentials()
         self._ufrags.append(ufrag)

@@ -17,6 +17,7 @@ from signaling.media import sdp
 from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_proof, proof
 from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
 from signaling.media.link import Host
+from signaling.media.narrow import Narrow
 from signaling.media.room import Room
 from signaling.media.values import Offer, Track, Wish
 
@@ -62,6 +63,7 @@ class Service:
             "ping": self._ping,
             "stats": self._stats,
             "test_loss": self._test_loss,
+            "test_narrow": self._test_narrow,
         }
 
     def carrier(self) -> Carrier:
@@ -254,11 +256,23 @@ class Service:
         return {**sizes, "counters": asdict(self.host.mux.counters)}
 
     def _test_loss(self, side: WebSide, message: dict[str, Any]) -> None:
-        """Tests only: lose this share of media datagrams each way. Refused unless the worker was started for it."""
-        if not self.allow_test_loss:
-            raise RequestInvalid("This media worker was not started with --allow-test-loss.")
+        """Tests only: lose this share of media datagrams each way."""
+        self._only_in_tests()
         loss = self.host.mux.loss
         loss.incoming, loss.outgoing = float(message["incoming"]), float(message["outgoing"])
+
+    def _test_narrow(self, side: WebSide, message: dict[str, Any]) -> None:
+        """Tests only: let no more than so many bits a second through to this subscriber; None: all again."""
+        self._only_in_tests()
+        subscriber = self._known_room(message).subscribers.get(str(message["peer"]))
+        if subscriber is None:
+            raise PeerUnknown()
+        bits = message["bits_per_second"]
+        subscriber.link.lead_through(None if bits is None else Narrow(max(1.0, float(bits)), self.host.mux.counters))
+
+    def _only_in_tests(self) -> None:
+        if not self.allow_test_loss:
+            raise RequestInvalid("This media worker was not started with --allow-test-loss.")
 
 
 def _offered(offer: Offer) -> dict[str, Any]:

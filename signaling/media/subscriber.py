@@ -17,6 +17,7 @@ from signaling.media.forward import Out
 from signaling.media.layers import Layered
 from signaling.media.link import Host, Link
 from signaling.media.plan import KIND, NOBODY, POOL, PRECEDENCE, Binding, Holders
+from signaling.media.pressure import Pressure
 from signaling.media.values import Bindings, Offer, Wish
 
 WISHES = 64  # of one subscriber; with another the oldest is forgotten, and its picture is sent as large as there is
@@ -31,7 +32,6 @@ class Subscriber:
         self.link = Link(host, self)
         self.seats: Holders = NOBODY
         self.revision = 0
-        self.remb: int | None = None  # what the browser says it can take, bits per second
         self._offered = 0  # the revision of the last offer, the only one that may be answered
         self._ended = ended
         self.outs = {line.mid: Out(self.link, line) for line in _pool_lines()}
@@ -39,6 +39,7 @@ class Subscriber:
         self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
         self._after: dict[str, int] = {}
         self._tracks: dict[str, Layered] = {}  # by mid, of all lines that are bound
+        self.pressure = Pressure(list(self.outs.values()), self._needed, lambda less: self.choose(at_once=less))
         self._wishes: dict[tuple[int, str], Wish] = {}  # by (user, source), the oldest first
 
     def offer(self) -> Offer:
@@ -106,13 +107,25 @@ class Subscriber:
             self.revision += 1
         return changed
 
-    def choose(self, moved: Layered | None = None) -> None:
+    def choose(self, moved: Layered | None = None, *, at_once: bool = False) -> None:
         """Bring every m-line to the layer that fits what the page shows and the link carries; `moved` is the track to
-        do it for, if this subscriber has it at all.
+        do it for, if this subscriber has it at all. `at_once`: what is too much is not sent until the other's keyframe.
         """
         if moved is not None and moved not in self._tracks.values():
             return
         chosen = {mid: track.sources[0] for mid, track in self._tracks.items() if track.kind == "audio"}
+        pictures = self._pictures()
+        budget = self.pressure.for_pictures()
+        for mid, index in zip(pictures, quality.allot(list(pictures.values()), budget), strict=True):
+            if index is not None:
+                chosen[mid] = self._tracks[mid].sources[index]
+        for mid, out in self.outs.items():
+            source = chosen.get(mid)
+            if source is not (out.wanted or out.source) or (at_once and out.source not in (None, source)):
+                out.bind(source, at_once=at_once)
+
+    def _pictures(self) -> dict[str, quality.Picture]:
+        """What each video line could carry, in order of importance; without those that are not looked at."""
         pictures: dict[str, quality.Picture] = {}
         for mid in PRECEDENCE:
             track = self._tracks.get(mid)
@@ -121,12 +134,10 @@ class Subscriber:
                 carried = self.outs[mid].wanted or self.outs[mid].source
                 current = track.sources.index(carried) if carried in track.sources else None
                 pictures[mid] = quality.Picture(track.rungs(), wish.width, current)
-        for mid, index in zip(pictures, quality.allot(list(pictures.values()), None), strict=True):
-            if index is not None:
-                chosen[mid] = self._tracks[mid].sources[index]
-        for mid, out in self.outs.items():
-            if (source := chosen.get(mid)) is not (out.wanted or out.source):
-                out.bind(source)
+        return pictures
+
+    def _needed(self) -> float:
+        return self.pressure.sound() + quality.cost(list(self._pictures().values()))
 
     def shown(self) -> Bindings:
         """The bindings for the page. `after`: this m-line showed somebody else before; frames whose RTP timestamp is
@@ -150,6 +161,7 @@ class Subscriber:
 
     def down(self, reason: str) -> None:
         """Nobody feeds it any more."""
+        self.pressure.close()
         for out in self.outs.values():
             out.bind(None)
         self._ended(self, reason)
@@ -159,7 +171,8 @@ class Subscriber:
         self.link.counters.unknown_dropped += 1
 
     def rtcp(self, packets: Sequence[Any]) -> None:
-        """NACK, PLI, FIR and REMB of the browser."""
+        """NACK, PLI, FIR, and what the browser says of its link."""
+        self.pressure.hear(packets)
         for packet in packets:
             if isinstance(packet, rtp.RtcpRtpfbPacket) and packet.fmt == rtp.RTCP_RTPFB_NACK:
                 if out := self._by_ssrc.get(packet.media_ssrc):
@@ -168,7 +181,6 @@ class Subscriber:
                 for ssrc in feedback.keyframe_wishes(packet):
                     if (out := self._by_ssrc.get(ssrc)) and out.source is not None:
                         out.source.want_keyframe()
-                self.remb = feedback.remb_of(packet) or self.remb
 
     def tick(self) -> None:
         """Once a second: sender reports."""

@@ -471,5 +471,5 @@ test("the instructor's camera goes out in layers by its size, everything else on
   assert.deepEqual(rids("camera", 1280, false), [""]);
   assert.deepEqual(rids("screen", 1920, true), [""]);
   const all = encodings("camera", 1280, true).reduce((sum, { maxBitrate = 0 }) => sum + maxBitrate, 0);
-  assert.equal(all, 1_800_000); // below what the server lets a camera in layers send
+  assert.equal(all, 1_770_000); // below what the server lets a camera in layers send
 });

@@ -7,10 +7,10 @@
 /** Bits a second at most, by source: the server sets no lower rate by itself, and a class must fit a phone network. */
 const MAX_BITRATE = { microphone: 40_000, camera: 1_200_000, screen: 2_000_000, screen_audio: 64_000 };
 
-/** Layers by name, how much smaller each is across, bits a second. The server takes at most three. */
+/** Layers by name, how much smaller each is across, bits a second; the smallest passes a link of 300 kbit/s with sound. */
 const MIDDLE = { rid: "m", scaleResolutionDownBy: 2, maxBitrate: 450_000 };
-const LOW = { rid: "l", scaleResolutionDownBy: 4, maxBitrate: 150_000 };
-const HALF = { rid: "l", scaleResolutionDownBy: 2, maxBitrate: 200_000 };
+const LOW = { rid: "l", scaleResolutionDownBy: 4, maxBitrate: 120_000 };
+const HALF = { rid: "l", scaleResolutionDownBy: 2, maxBitrate: 150_000 };
 
 /** Pixels across from which a picture has three layers, and two. */
 const THREE_FROM = 960;

@@ -37,13 +37,15 @@ class Lab:
         """A microphone, and a picture that no encoder gets small."""
         await self.page.evaluate("(a) => publish(...a)", [name, user, 640, 360, max_bitrate])
 
-    async def publish_layers(self, name: str, user: int, width: int = 640, height: int = 360) -> None:
-        """A microphone, and a camera in two layers: `h` as it is, `l` half as wide."""
+    async def publish_layers(self, name: str, user: int, *, is_noisy: bool = False) -> None:
+        """A microphone, and a camera in two layers: `h` as it is, `l` half as wide; noisy: no encoder gets it small."""
         layers = [
-            {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 200_000},
+            {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 150_000},
             {"rid": "h", "maxBitrate": 1_200_000},
         ]
-        await self.page.evaluate("(a) => publish(...a)", [name, user, width, height, None, layers])
+        await self.page.evaluate(
+            "(a) => publish(...a)", [name, user, 640, 360, 1_200_000 if is_noisy else None, layers]
+        )
 
     async def subscribe(self, name: str, user: int) -> None:
         """Take the pool."""
