@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
+DELAYS = (0.001, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5)  # seconds
+
 
 class Metrics:
     """What /metrics shows (Prometheus text format). One of several web processes puts its number on every line."""
@@ -32,16 +34,20 @@ class Metrics:
         self.loop_delay = Histogram(
             "lectern_loop_delay_seconds",
             "How late the event loop runs a due timer",
-            buckets=(0.001, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5),
+            buckets=DELAYS,
             registry=registry,
         )
         self.longest_loop_delay = Gauge(
             "lectern_loop_delay_longest_seconds", "The longest such delay since the start", registry=registry
         )
-        self.longest_loop_busy = Gauge(
-            "lectern_loop_busy_longest_seconds",
-            "The most of such a delay that the loop itself computed; the rest the machine was elsewhere",
+        self.loop_busy = Histogram(
+            "lectern_loop_busy_seconds",
+            "How much of such a delay the loop itself computed; the rest the machine was elsewhere",
+            buckets=DELAYS,
             registry=registry,
+        )
+        self.longest_loop_busy = Gauge(
+            "lectern_loop_busy_longest_seconds", "The most of it since the start", registry=registry
         )
         self.gc_pause = Histogram(
             "lectern_gc_pause_seconds",

@@ -18,7 +18,7 @@ from server.turns import ShortTurns
 
 TICK_SECONDS = 0.01  # how often lateness is looked at: a stall is under-reported by at most this
 YOUNG_OBJECTS, YOUNG_RUNS = 2_000, 5  # so a run of the collector looks at some 10,000 objects: a few milliseconds
-OLD_SECONDS = 0.25  # what outlived the young runs is looked at once this often, and then kept out of later runs
+OLD_SECONDS = 0.1  # what outlived the young runs is looked at once this often, and then kept out of later runs
 FULL_SECONDS = 300.0  # everything is looked at this often, if that is expected to take no longer than
 FULL_PAUSE_SECONDS = 0.04
 FULL_BLOCKS = 4_000_000  # and whenever there are this many blocks of memory and three times those of the last full run
@@ -44,6 +44,8 @@ class Shown(Protocol):
     def loop_delay(self) -> Observed: ...
     @property
     def longest_loop_delay(self) -> Gauge: ...
+    @property
+    def loop_busy(self) -> Observed: ...
     @property
     def longest_loop_busy(self) -> Gauge: ...
     @property
@@ -177,6 +179,7 @@ class Pulse:
             self._longest = late
             self._metrics.longest_loop_delay.set(late)
         busy = min(late, time.thread_time() - self._computed)
+        self._metrics.loop_busy.observe(busy)
         if busy > self._busiest:
             self._busiest = busy
             self._metrics.longest_loop_busy.set(busy)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 TURN_SECONDS = 0.01  # what one turn of the loop should take; after a longer one fewer sockets are served in the next
-FEWEST_EVENTS, MOST_EVENTS = 8, 256  # sockets served in one turn
+FEWEST_EVENTS, MOST_EVENTS = 8, 64  # sockets served in one turn; that many leaving at once take about its time
 
 
 class ShortTurns(selectors.BaseSelector):

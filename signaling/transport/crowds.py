@@ -81,8 +81,9 @@ class Flusher:
             return
         crowd.frames.append(frame)
         crowd.gathered += len(frame)
-        for link in tuple(crowd.apart):
-            link.write(frame)
+        if crowd.apart:
+            for link in tuple(crowd.apart):
+                link.write(frame)
         if crowd.gathered >= FLUSH_AT:
             self._crowds.remove(crowd)
             _cut(crowd.write(self._counters))
@@ -105,7 +106,7 @@ class Flusher:
                 return crowd
         if len(audience.links) < FEWEST_IN_A_CROWD or len(self._crowds) >= MOST_CROWDS:
             return None
-        if not all(audience.known.isdisjoint(crowd.audience.known) for crowd in self._crowds):
+        if self._crowds and not all(audience.known.isdisjoint(crowd.audience.known) for crowd in self._crowds):
             return None
         crowd = Crowd(audience)
         if self._alone:

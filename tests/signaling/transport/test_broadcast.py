@@ -7,11 +7,12 @@ import json
 import random
 import socket
 import struct
+from typing import Any
 
 import aiohttp
 import pytest
 
-from signaling.transport import TransportLimits
+from signaling.transport import Ready, TransportLimits, packets
 from tests.signaling.transport.conftest import Live, Start
 from tests.signaling.transport.raw import RawClient, RawSocket
 
@@ -121,6 +122,27 @@ async def test_droppable_events_are_skipped_for_a_busy_client_only(start: Start,
     assert not busy.emit_droppable("typing", {})
     assert busy.emit("said", {})
     assert not stuck.ws.closed
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"text": "Zoë 👋", "list": [1, 2.5, None, True], "nested": {"a": {"b": []}}},
+        {"half": "\ud83d", "whole": "é"},
+        {"made": Ready('{"before":1}'), "n": 2},
+        {1: "one"},
+    ],
+)
+def test_the_short_way_to_a_packet_makes_the_same_as_the_long_one(payload: dict[Any, Any]) -> None:
+    assert packets.event("/live", "said", (payload,)).parts == (packets.event_text("/live", "said", payload),)
+
+
+def test_a_payload_that_holds_itself_is_refused() -> None:
+    payload: dict[str, Any] = {}
+    payload["self"] = payload
+    with pytest.raises(ValueError, match="Circular"):
+        packets.event_text("/live", "said", payload)
 
 
 async def test_what_browsers_cannot_parse_is_not_sent(live: Live, raw: RawClient) -> None:
