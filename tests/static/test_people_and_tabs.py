@@ -113,21 +113,21 @@ def test_a_wrong_file_is_refused_before_anything_is_sent(tab: Tab) -> None:
     )
     expect(page.get_by_role("alert").get_by_text("something else is inside")).to_be_visible()
     expect(page.get_by_role("button", name="Upload", exact=True)).to_be_disabled()
-    assert not [path for _, path, _ in pages.asked if "upload-content" in path]
+    assert not [path for _, path, _ in pages.asked if "/courses/uploads" in path]
 
 
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        (201, {"message": "", "content": {"id": 9, "course_id": 1}}, "Making it playable"),
         (413, {"code": "too_large", "detail": "Video files may have at most 500 MB."}, "at most 500 MB"),
         (507, {"code": "no_room", "detail": "There is no room left on the server."}, "no room left"),
-        (0, None, "The connection broke"),
+        (503, {"code": "away", "detail": "Not right now."}, "going on as soon as it is back"),
+        (0, None, "going on as soon as it is back"),
     ],
 )
 def test_an_upload_says_how_it_went(tab: Tab, status: int, body: Any, says: str) -> None:
     pages = tab()
-    pages.answers["POST", "/courses/upload-content"] = (status, body)
+    pages.answers["POST", "/courses/uploads"] = (status, body)
     page = pages.open("/app/manage/1/video")
     page.locator("input[type=file]").set_input_files(
         FilePayload(name="two_slits.mp4", mimeType="video/mp4", buffer=MP4)

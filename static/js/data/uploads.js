@@ -1,152 +1,201 @@
 /**
- * Files on their way to the server, whichever page is open meanwhile.
+ * Files on their way to the server, whichever page is open meanwhile: one after the other, in slices, over any interruption.
  *
- * XMLHttpRequest, because only it tells how many bytes have left. All sent is not done: the server still looks at the file
- * ("checking"), then makes it playable ("processing"), and says so over the live connection.
+ * All sent is not done: the server still looks at the file ("checking"), then makes it playable ("processing"), and says so
+ * over the live connection. What was under way when the page was left is offered again (upload_memory.js).
  */
-import { computed, effect, signal, untracked } from "../../vendor/vendor.js";
-import { address } from "../address.js";
-import { ApiError, api } from "../api.js";
+import { effect, untracked } from "../../vendor/vendor.js";
+import { ApiError, api, asApiError, session } from "../api.js";
 import { live } from "../socket.js";
 import { TransferRate } from "../transfer_rate.js";
-import { isHolding } from "../router.js";
+import { Aborted, begin, giveUp, received, sendSlice } from "../tus.js";
+import { ALIVE_MS, forget, keep, kept, markOf } from "../upload_memory.js";
 import { failureText } from "./content.js";
 import { renew } from "./resource.js";
 import { tell } from "./toasts.js";
+import { add, change, drop, find, next, settle, uploads } from "./upload_queue.js";
 
-/** @typedef {"sending" | "checking" | "processing" | "ready" | "refused" | "cancelled"} Phase */
-/** @typedef {{key: number, courseId: number, kind: "video" | "audio", title: string, fileName: string, total: number, sent: number,
- *   speed: number | null, left: number | null, phase: Phase, reason: string, isPassing: boolean, contentId: number | null}} Upload */
+export { activeUploads, uploads } from "./upload_queue.js";
 
-const MOST_SHOWN = 20; // finished ones beyond this leave the list, oldest first
+/** @typedef {{courseId: number, kind: "video" | "audio", title: string, description: string, accessLevel: string, isPreview: boolean}} About */
+/** @typedef {{file: File, about: About, mark: string, canceller: AbortController}} Source */
 
-/** @type {{value: Upload[]}} newest first */
-export const uploads = signal(/** @type {Upload[]} */ ([]));
-export const activeUploads = computed(() => uploads.value.filter(({ phase }) => phase === "sending" || phase === "checking"));
+const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000]; // between tries while the connection is away; the last one repeats
+const SAY_ALIVE_MS = 5000;
+const OTHER_FILE = "This is another file. Choose the one whose upload was interrupted, or cancel it and upload this one anew.";
+const GONE = "This upload has run out or was cancelled elsewhere. Upload the file again.";
 
-/** @type {Map<number, XMLHttpRequest>} */
-const requests = new Map();
-/** What is needed to send a file again. @type {Map<number, [File, Parameters<typeof startUpload>[1]]>} */
+/** What is needed to send, by key; a page that was reloaded has none. @type {Map<number, Source>} */
 const sources = new Map();
-let nextKey = 1;
+/** What the file of an interrupted one is known by, by key. @type {Map<number, string>} */
+const marks = new Map();
+/** Whose uploads these are. @type {number | null} */ let owner = null;
 
-/** @param {number} key @param {Partial<Upload>} what */
-const change = (key, what) => {
-  uploads.value = uploads.value.map((each) => (each.key === key ? { ...each, ...what } : each));
-  isHolding.value = activeUploads.value.length > 0;
+/** @param {File} file @param {About} about the same file as one that was interrupted goes on where it was */
+export const startUpload = async (file, about) => {
+  const mark = await markOf(file);
+  const same = uploads.value.find(({ key, phase, courseId }) => phase === "interrupted" && courseId === about.courseId && marks.get(key) === mark);
+  const key = same?.key ?? add({ courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, sent: 0, phase: "waiting", contentId: null });
+  sources.set(key, { file, about, mark, canceller: new AbortController() });
+  change(key, { phase: "waiting" });
+  void pump();
 };
 
-/**
- * @param {File} file
- * @param {{courseId: number, kind: "video" | "audio", title: string, description: string, accessLevel: string, isPreview: boolean}} about
- */
-export const startUpload = (file, about) => {
-  const key = nextKey++;
-  /** @type {Upload} */
-  const upload = {
-    key, courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, sent: 0,
-    speed: null, left: null, phase: "sending", reason: "", isPassing: false, contentId: null,
-  };
-  uploads.value = [upload, ...uploads.value].slice(0, MOST_SHOWN);
-  sources.set(key, [file, about]);
-  void send(key, file, about, false);
-};
-
-/** The same file once more, after a refusal that may pass. @param {number} key */
-export const retryUpload = (key) => {
-  const source = sources.get(key);
-  if (!source) return;
-  change(key, { phase: "sending", sent: 0, speed: null, left: null, reason: "", isPassing: false });
-  void send(key, ...source, false);
+/** The file of an interrupted upload, chosen once more. @param {number} key @param {File} file @returns {Promise<string>} why not; empty when it goes on */
+export const continueWith = async (key, file) => {
+  const upload = find(key);
+  if (!upload || (await markOf(file)) !== marks.get(key)) return OTHER_FILE;
+  const { courseId, kind, title } = upload;
+  sources.set(key, { file, mark: marks.get(key) ?? "", canceller: new AbortController(), about: { courseId, kind, title, description: "", accessLevel: "", isPreview: false } });
+  change(key, { phase: "waiting", reason: "" });
+  void pump();
+  return "";
 };
 
 /** @param {number} key */
+export const pauseUpload = (key) => {
+  change(key, { phase: "paused", speed: null, left: null });
+  stop(key);
+  void pump();
+};
+
+/** @param {number} key after a pause, or after a refusal that may pass */
+export const resumeUpload = (key) => {
+  change(key, { phase: "waiting", reason: "", isPassing: false });
+  void pump();
+};
+
+/** @param {number} key what has arrived is removed */
 export const cancelUpload = (key) => {
+  const contentId = find(key)?.contentId ?? null;
   change(key, { phase: "cancelled" });
-  requests.get(key)?.abort();
+  stop(key);
+  sources.delete(key);
+  if (contentId !== null) {
+    over(contentId);
+    // Without an answer it runs out by itself.
+    giveUp(contentId).catch(() => undefined).finally(() => renew(`/courses/${find(key)?.courseId}`));
+  }
+  void pump();
 };
 
 /** @param {number} key */
 export const forgetUpload = (key) => {
   sources.delete(key);
-  uploads.value = uploads.value.filter((each) => each.key !== key);
+  drop(key);
 };
 
-/** What must be known before the file, then the file last, so that the server judges before it reads.
- * @param {File} file @param {Parameters<typeof startUpload>[1]} about @returns {FormData} */
-const form = (file, about) => {
-  const body = new FormData();
-  body.append("course_id", String(about.courseId));
-  body.append("type", about.kind);
-  body.append("title", about.title);
-  if (about.description) body.append("description", about.description);
-  body.append("access_level", about.accessLevel);
-  body.append("is_preview", String(about.isPreview));
-  body.append("file", file, file.name);
-  return body;
+/** @param {number} key end what it is sending; it may begin again */
+const stop = (key) => {
+  const source = sources.get(key);
+  if (!source) return;
+  source.canceller.abort();
+  source.canceller = new AbortController();
 };
 
-/** @param {number} key @param {File} file @param {Parameters<typeof startUpload>[1]} about @param {boolean} isAgain with a new token */
-const send = async (key, file, about, isAgain) => {
-  /** @type {string} */ let token;
-  try {
-    token = await api.token({ fresh: isAgain });
-  } catch (error) {
-    return change(key, { phase: "refused", reason: error instanceof ApiError ? error.detail : "You are signed out." });
+/** @param {number} contentId nothing of it needs to be remembered any more */
+const over = (contentId) => {
+  if (owner !== null) forget(owner, contentId);
+};
+
+/** Begin whatever has its turn. */
+const pump = async () => {
+  const upload = next();
+  const source = upload && sources.get(upload.key);
+  if (!upload || !source) return;
+  change(upload.key, { phase: "sending", reason: "" });
+  await carry(upload.key, source, source.canceller.signal);
+  void pump();
+};
+
+/** From wherever it is to its last byte, however often the connection breaks. @param {number} key @param {Source} source @param {AbortSignal} signal */
+const carry = async (key, source, signal) => {
+  for (let tries = 0; ; tries++) {
+    const before = find(key)?.sent ?? 0;
+    try {
+      await sendAll(key, source, signal);
+      return;
+    } catch (thrown) {
+      if (thrown instanceof Aborted || signal.aborted) return;
+      const error = asApiError(thrown);
+      if (!goesOn(error)) {
+        refuse(key, error);
+        return;
+      }
+      if ((find(key)?.sent ?? 0) > before) tries = 0;
+      change(key, { phase: "reconnecting", speed: null, left: null });
+      await pauseOrOnline(error.problem.retry_after ? error.problem.retry_after * 1000 : PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)], signal);
+      if (signal.aborted) return;
+      change(key, { phase: "sending" });
+    }
   }
-  if (uploads.value.find((each) => each.key === key)?.phase === "cancelled") return undefined;
-  const request = new XMLHttpRequest();
+};
+
+/** @param {number} key @param {Source} source @param {AbortSignal} signal */
+const sendAll = async (key, { file, about, mark }, signal) => {
+  let contentId = find(key)?.contentId ?? null;
+  let offset = 0;
+  if (contentId === null) {
+    const content = await begin(file, about, { signal });
+    contentId = /** @type {number} */ (content.id);
+    change(key, { contentId });
+    renew(`/courses/${about.courseId}`);
+    if (about.description) await api.patch(`/content/${contentId}`, { description: about.description }); // too long for a header
+  } else {
+    offset = await received(contentId, { signal });
+  }
   const rate = new TransferRate();
-  requests.set(key, request);
-  request.upload.addEventListener("progress", ({ loaded }) => {
-    const sent = Math.min(loaded, file.size); // the parts around the file count a little too
-    rate.add(sent, performance.now());
-    change(key, { sent, speed: rate.perSecond, left: rate.left(file.size) });
-  });
-  request.upload.addEventListener("load", () => change(key, { sent: file.size, phase: "checking" }));
-  request.addEventListener("loadend", () => {
-    requests.delete(key);
-    if (uploads.value.find((each) => each.key === key)?.phase === "cancelled") return undefined;
-    if (request.status === 401 && !isAgain) return send(key, file, about, true);
-    return finish(key, request);
-  });
-  request.open("POST", address(`/courses/upload-content?course_id=${about.courseId}&type=${about.kind}`));
-  request.setRequestHeader("Authorization", `Bearer ${token}`);
-  request.setRequestHeader("Accept", "application/json");
-  request.send(form(file, about));
-  return undefined;
-};
-
-/** @param {number} key @param {XMLHttpRequest} request */
-const finish = (key, request) => {
-  const body = parsed(request.responseText);
-  if (request.status === 201) {
-    change(key, { phase: "processing", contentId: body.content?.id ?? null });
-    renew(`/courses/${body.content?.course_id}`);
-    sources.delete(key);
-    void look();
-    return;
+  let saidAt = 0;
+  const show = (/** @type {number} */ sent) => {
+    const now = performance.now();
+    rate.add(sent, now);
+    change(key, { sent, speed: rate.perSecond, left: rate.left(file.size), phase: sent >= file.size ? "checking" : "sending" });
+    if (owner !== null && (saidAt === 0 || now - saidAt > SAY_ALIVE_MS)) {
+      saidAt = now;
+      keep(owner, { contentId: /** @type {number} */ (contentId), courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, mark, at: Date.now() });
+    }
+  };
+  show(offset);
+  while (offset < file.size) {
+    const from = offset;
+    offset = await sendSlice(contentId, file, from, { signal, onProgress: (bytes) => show(Math.min(from + bytes, file.size)) });
+    show(offset);
   }
-  const error = new ApiError(request.status, body);
-  const reason = request.status === 0 ? "The connection broke before the file was there." : error.detail;
-  change(key, { phase: "refused", reason, isPassing: error.isPassing });
+  over(contentId);
+  sources.delete(key);
+  change(key, { phase: "processing" });
+  renew(`/courses/${about.courseId}`);
+  void look();
 };
 
-/** @param {string} text @returns {any} */
-const parsed = (text) => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
+/** Whether the same upload may go on after this. @param {ApiError} error */
+const goesOn = ({ status, code }) => status === 0 || status === 423 || (status >= 500 && status !== 507) || code === "offset_mismatch" || code === "rate_limited";
+
+/** @param {number} key @param {ApiError} error */
+const refuse = (key, error) => {
+  const contentId = find(key)?.contentId ?? null;
+  const isGone = contentId !== null && (error.status === 404 || error.status === 409);
+  const isSignedOut = error.status === 401;
+  if (isSignedOut) return change(key, { phase: "paused", reason: "You are signed out. Sign in again, then go on.", speed: null, left: null });
+  if (contentId !== null) over(contentId);
+  const isPassing = error.isPassing || isGone;
+  if (isPassing) change(key, { contentId: null, sent: 0 }); // once more means from the beginning
+  return change(key, { phase: "refused", reason: isGone ? GONE : error.detail, isPassing: isPassing && sources.has(key) });
 };
 
-/** @param {number} contentId @param {Partial<Upload>} how @returns {Upload | undefined} */
-const settle = (contentId, how) => {
-  const found = uploads.value.find((each) => each.contentId === contentId);
-  if (found) change(found.key, how);
-  return found;
-};
+/** @param {number} milliseconds at most; the network's return ends it @param {AbortSignal} signal @returns {Promise<void>} */
+const pauseOrOnline = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    addEventListener("online", end);
+    signal.addEventListener("abort", end);
+  });
 
 /** Ask about what is being processed: its end may have been told before its number was known, or while nobody listened. */
 const look = async () => {
@@ -157,8 +206,48 @@ const look = async () => {
   }
 };
 
-/** Once per page load: hear how processing ended. */
+/** What this person began in a page that is gone. @param {number} userId */
+const recall = async (userId) => {
+  for (const one of kept(userId).filter(({ at }) => Date.now() - at > ALIVE_MS)) {
+    const content = await api.get(`/content/${one.contentId}`).catch((error) => (asApiError(error).isPassing ? undefined : null));
+    if (content === undefined || owner !== userId || uploads.value.some(({ contentId }) => contentId === one.contentId)) continue;
+    if (content?.upload_status !== "uploading") {
+      forget(userId, one.contentId);
+      continue;
+    }
+    const { courseId, kind, title, fileName, total, contentId } = one;
+    const key = add({ courseId, kind, title: content.title ?? title, fileName, total, sent: content.bytes_received ?? 0, phase: "interrupted", contentId });
+    marks.set(key, one.mark);
+  }
+};
+
+/** @param {number | null} userId somebody signed in, or out; what another person sent is not this one's to see */
+const belongTo = (userId) => {
+  if (userId === owner) return;
+  if (userId === null) return; // the same person may come back, and what waits for them stays
+  for (const { key } of owner === null ? [] : uploads.value) {
+    stop(key);
+    forgetUpload(key);
+  }
+  owner = userId;
+  void recall(userId);
+  // A tab that ended a moment ago looks alive for a while.
+  setTimeout(() => owner === userId && void recall(userId), ALIVE_MS + 1000);
+};
+
+/** Once per page load: hear whose page this is, and how processing ended. */
 export const startUploads = () => {
+  // Left in good order, the next page may offer it at once.
+  addEventListener("pagehide", () => {
+    for (const { contentId } of owner === null ? [] : uploads.value) {
+      const mine = contentId !== null && kept(/** @type {number} */ (owner)).find((each) => each.contentId === contentId);
+      if (mine) keep(/** @type {number} */ (owner), { ...mine, at: 0 });
+    }
+  });
+  effect(() => {
+    const userId = session.value?.id ?? null;
+    untracked(() => belongTo(userId));
+  });
   effect(() => {
     if (live.status.value === "online") void untracked(look);
   });
