@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     limit_chat_per_second: float = Field(5, alias="LECTERN_LIMIT_CHAT_PER_SECOND", gt=0)
     limit_chat_burst: int = Field(20, alias="LECTERN_LIMIT_CHAT_BURST", ge=1)
     limit_signaling_per_second: float = Field(50, alias="LECTERN_LIMIT_SIGNALING_PER_SECOND", gt=0)
+    limit_student_cameras: int = Field(3, alias="LECTERN_LIMIT_STUDENT_CAMERAS", ge=0, le=3)
     limit_connections_per_user: int = Field(10, alias="LECTERN_LIMIT_CONNECTIONS_PER_USER", ge=1)
 
     @field_validator("api_prefix")

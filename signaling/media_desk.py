@@ -198,7 +198,8 @@ class MediaDesk:
         truth = (may := entry.room.senders(), order := [entry.room.host_id, *entry.room.floor])
         if even_if_told or self._told.get(live_session_id) != truth:
             self._told[live_session_id] = truth
-            self._media.permit(live_session_id, may, order, entry.room.seq, entry.epoch)
+            faces = self._settings.limit_student_cameras
+            self._media.permit(live_session_id, may, order, entry.room.seq, entry.epoch, faces)
 
     def _keep(self, client: Client, live_session_id: int) -> None:
         self._peers.setdefault(live_session_id, {})[client.connection.id] = client

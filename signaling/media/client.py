@@ -123,14 +123,16 @@ class MediaClient:
         order: Sequence[int],
         revision: int | None = None,
         epoch: str = "",
+        faces: int | None = None,
     ) -> None:
-        """Who may send which sources, and the stage's order: the instructor, then those with the floor.
+        """Who may send which sources, and the stage's order: the instructor, then those with the floor. Of other people
+        than the first at most `faces` cameras are sent to anybody.
 
         The whole truth each time. `revision` and `epoch` (the timeline's position) let the worker ignore what another
         web process said before it but which arrives after; a revision of None always counts.
         """
         named = [[user, sorted(sources)] for user, sources in may.items()]
-        position = {"revision": revision, "epoch": epoch}
+        position = {"revision": revision, "epoch": epoch, "faces": faces}
         said = {"do": "permit", "room": room, "may": named, "order": list(order), **position}
         self._permits[room] = said
         self._say(said)

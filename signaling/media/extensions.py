@@ -1,4 +1,5 @@
-"""Header extensions of the packet in IN_VIEW (RFC 8285): its m-line and layer, and its number in the connection."""
+"""Header extensions of the packet in IN_VIEW (RFC 8285): its m-line and layer, its number in the connection,
+and how loud it is."""
 
 from __future__ import annotations
 
@@ -17,15 +18,26 @@ def two_bytes(identifier: int, at: int, end: int) -> int | None:
     """The value of a two-byte extension in the block from `at` to `end`; None when it is not there. Called for every
     packet, so it makes no table.
     """
+    found = _find(identifier, at, end)
+    return int(read_number(IN_VIEW, found)[0]) if 0 < found < end - 1 else None
+
+
+def one_byte(identifier: int, at: int, end: int) -> int | None:
+    """The same of one byte."""
+    found = _find(identifier, at, end)
+    return IN_VIEW[found] if 0 < found < end else None
+
+
+def _find(identifier: int, at: int, end: int) -> int:
     if read_number(IN_VIEW, at)[0] != ONE_BYTE:
-        return None
+        return 0
     at += 4
-    while at + 2 < end:
+    while at + 1 < end:
         first = IN_VIEW[at]
         if first >> 4 == identifier:
-            return int(read_number(IN_VIEW, at + 1)[0])
+            return at + 1
         at += 2 + (first & 0x0F) if first else 1
-    return None
+    return 0
 
 
 class Names(NamedTuple):

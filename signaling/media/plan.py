@@ -59,19 +59,27 @@ POOL: tuple[Slot, ...] = (
     Slot(Part.GUEST, "8", "9", "microphone", "camera"),
 )
 
+GUESTS = sum(slot.part is Part.GUEST for slot in POOL)
 PRECEDENCE = ("3", "1", "5", "7", "9")  # the pool's video lines, the first the last to suffer from a weak link
 Holders = tuple[int | None, ...]  # the user in each slot of the pool
 NOBODY: Holders = (None,) * len(POOL)
 
 
 def seat(
-    order: Sequence[int], published: Published, viewer: int, held: Holders, pool: Sequence[Slot] = POOL
+    order: Sequence[int],
+    published: Published,
+    viewer: int,
+    held: Holders,
+    pool: Sequence[Slot] = POOL,
+    *,
+    lately: Sequence[int] = (),
 ) -> Holders:
     """Who sits in each slot of one viewer's pool.
 
     `order` is the stage: the instructor first, then those with the floor. Publishers who are not in it (where policy
     lets everybody speak) come after, by user id. Nobody is seated who publishes nothing a slot carries, and never the
-    viewer. `held` is the seating until now: a guest who is still among those to be shown keeps the slot.
+    viewer. `held` is the seating until now: a guest who is still among those to be shown keeps the slot. With more
+    guests than slots they go to those who spoke most lately (`lately`, the last to begin first), then to who has one.
     """
     ranked = [user for user in dict.fromkeys([*order, *sorted(published)]) if user != viewer]
     stage = order[0] if order else None
@@ -84,6 +92,9 @@ def seat(
             wanted = [user for user in wanted if user == stage]
         elif part is Part.GUEST:
             wanted = [user for user in wanted if user != stage]
+            if len(wanted) > len(slots):
+                heard = [user for user in lately if user in wanted][: len(slots)]
+                wanted = list(dict.fromkeys([*heard, *(u for u in wanted if u in held), *wanted]))
         shown = wanted[: len(slots)]
         for index in slots:
             if held[index] in shown:
@@ -94,12 +105,26 @@ def seat(
     return tuple(seats)
 
 
-def bind(seats: Holders, published: Published, pool: Sequence[Slot] = POOL) -> dict[str, Binding | None]:
-    """What each m-line of the pool carries: `{mid: Binding or None}`, every mid present."""
+def bind(
+    seats: Holders,
+    published: Published,
+    pool: Sequence[Slot] = POOL,
+    *,
+    lately: Sequence[int] = (),
+    faces: int | None = None,
+) -> dict[str, Binding | None]:
+    """What each m-line of the pool carries: `{mid: Binding or None}`, every mid present. Of the guests at most `faces`
+    are seen, those who spoke most lately first; all who are seated are heard.
+    """
+    guests = [user for user, slot in zip(seats, pool, strict=True) if slot.part is Part.GUEST and user is not None]
+    ranked = [user for user in dict.fromkeys([*lately, *guests]) if user in guests]
+    seen = [user for user in ranked if "camera" in published.get(user, frozenset())][:faces]
     bindings: dict[str, Binding | None] = {}
     for user, slot in zip(seats, pool, strict=True):
         for mid, source in slot.sources():
             has = user is not None and source in published.get(user, frozenset())
+            if slot.part is Part.GUEST and source == "camera":
+                has = has and user in seen
             bindings[mid] = Binding(user, source) if has and user is not None else None
     return bindings
 

@@ -37,13 +37,13 @@ read_number = struct.Struct("!H").unpack_from
 
 class Publisher:
     """One user's sending peer. `flows` tells a track's beginning and end, `moved` that other layers of it arrive,
-    `ended` the connection's end.
+    `spoke` how loud each packet of its microphone is, `ended` the connection's end.
     """
 
     def __init__(
         self, host: Host, peer: str, user: int, *,
         flows: Callable[[Publisher, Layered, bool], None], moved: Callable[[Layered], None],
-        ended: Callable[[Publisher, str], None],
+        spoke: Callable[[int, int], None], ended: Callable[[Publisher, str], None],
     ) -> None:  # fmt: skip
         self.peer, self.user = peer, user
         self.link = Link(host, self)
@@ -53,8 +53,9 @@ class Publisher:
         self._origin = ""
         self._clock_offset: float | None = None
         self._clock_at = time.monotonic()
-        self._flows, self._moved, self._ended = flows, moved, ended
+        self._flows, self._moved, self._spoke, self._ended = flows, moved, spoke, ended
         self._counters = host.mux.counters
+        self._level_at: int | None = None  # the header extension with the level of its sound
         self._number_at: int | None = None  # the header extension with the connection's own packet numbers
         self._arrivals = Arrivals()
 
@@ -134,6 +135,10 @@ class Publisher:
         if not source.permitted:
             self._counters.unpermitted_dropped += 1
             return
+        if self._level_at and source.name == "microphone" and start > 16 + 4 * (first & 0x0F):
+            level = extensions.one_byte(self._level_at, 12 + 4 * (first & 0x0F), start)
+            if level is not None:
+                self._spoke(self.user, level & 0x7F)
         end, padding = size, first & 0x20
         if padding and not 0 < IN_VIEW[size - 1] <= size - start:
             self._counters.malformed_dropped += 1
@@ -200,9 +205,8 @@ class Publisher:
                     flows=lambda track, on: self._flows(self, track, on), moved=self._moved, counters=self._counters,
                 )  # fmt: skip
         self._lines = dict(lines)
-        self._number_at = next(
-            (n for line in lines.values() if (n := line.extensions.get(sdp.TRANSPORT_CC_EXTENSION))), None
-        )
+        self._number_at = _number_of(sdp.TRANSPORT_CC_EXTENSION, lines)
+        self._level_at = _number_of(sdp.LEVEL_EXTENSION, lines)
 
     def _note_arrival(self, ssrc: int, at: int, end: int) -> None:
         """Its own number is in the extension block that ends at `end`."""
@@ -237,6 +241,11 @@ class Publisher:
             source.begin(ssrc)
         self._by_ssrc[ssrc] = (source, is_rtx)
         return source, is_rtx
+
+
+def _number_of(extension: str, lines: Mapping[str, sdp.MediaLine]) -> int | None:
+    """An extension has the same number on all lines of a bundle (RFC 8843, section 9.2)."""
+    return next((number for line in lines.values() if (number := line.extensions.get(extension))), None)
 
 
 def _chosen(line: sdp.MediaLine, name: str) -> sdp.Chosen:

@@ -16,7 +16,9 @@ from signaling.media import plan, sdp
 from signaling.media.errors import MediaFull, PeerUnknown
 from signaling.media.layers import Layered
 from signaling.media.link import Host
+from signaling.media.plan import GUESTS
 from signaling.media.publisher import Publisher
+from signaling.media.speakers import Speakers
 from signaling.media.subscriber import Subscriber
 from signaling.media.values import Offer, Track, Wish
 
@@ -34,6 +36,8 @@ class Room:
         self.room_id, self.host, self._tell = room_id, host, tell
         self.may: dict[int, frozenset[str]] = {}
         self.order: tuple[int, ...] = ()
+        self.faces: int | None = None  # cameras of guests anybody is sent
+        self.speakers = Speakers()
         self.revision, self.epoch = -1, ""  # of the decision that holds
         self._former: deque[str] = deque(maxlen=EPOCHS)
         self.publishers: dict[int, Publisher] = {}  # by user: one sending peer each
@@ -49,7 +53,13 @@ class Room:
         else:
             self._guard()
             fresh = Publisher(
-                self.host, peer, user, flows=self._flows, moved=self._layers_moved, ended=self._publisher_ended
+                self.host,
+                peer,
+                user,
+                flows=self._flows,
+                moved=self._layers_moved,
+                spoke=self._spoke,
+                ended=self._publisher_ended,
             )
             try:
                 answer = fresh.answer(offer, tracks)
@@ -113,15 +123,17 @@ class Room:
         order: Sequence[int],
         revision: int | None = None,
         epoch: str = "",
+        faces: int | None = None,
     ) -> None:
-        """Who may send which sources, and the stage's order. What is not in it is dropped from this call on.
+        """Who may send which sources, the stage's order, and how many guests are seen at a time. What is not in it is
+        dropped from this call on.
 
         Several web processes may speak of one room: a revision older than one heard before is ignored, and so is an
         epoch that another has replaced; a new epoch counts from anew.
         """
         if revision is not None and not self._is_later(revision, epoch):
             return
-        self.may, self.order = dict(may), tuple(order)
+        self.may, self.order, self.faces = dict(may), tuple(order), faces
         for publisher in self.publishers.values():
             self._permit(publisher)
         self.replan()
@@ -183,8 +195,15 @@ class Room:
     def _replan_one(
         self, subscriber: Subscriber, published: plan.Published, tracks: Mapping[tuple[int, str], Layered]
     ) -> bool:
-        seats = plan.seat(self.order, published, subscriber.user, subscriber.seats)
-        return subscriber.bind(seats, plan.bind(seats, published), tracks)
+        lately = self.speakers.lately
+        seats = plan.seat(self.order, published, subscriber.user, subscriber.seats, lately=lately)
+        return subscriber.bind(seats, plan.bind(seats, published, lately=lately, faces=self.faces), tracks)
+
+    def _spoke(self, user: int, level: int) -> None:
+        """Who has begun to speak may have to be seen, where not all guests are."""
+        seen = GUESTS if self.faces is None else self.faces
+        if self.speakers.hear(user, level) and len(self.publishers) > seen:
+            self.replan()
 
     def _flows(self, publisher: Publisher, track: Layered, on: bool) -> None:
         self._tell(publisher.peer, "flowing", {"user": publisher.user, "source": track.name, "on": on})
@@ -196,6 +215,7 @@ class Room:
     def _publisher_ended(self, publisher: Publisher, reason: str) -> None:
         if self.publishers.get(publisher.user) is publisher:
             del self.publishers[publisher.user]
+            self.speakers.forget(publisher.user)
             self.replan()
         if reason not in ("renewed", "refused"):
             self._tell(publisher.peer, "closed", {"side": "publish", "reason": reason})

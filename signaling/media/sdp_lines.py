@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signaling.media.sdp import (
+    LEVEL_EXTENSION,
     MID_EXTENSION,
     REPAIRED_RID_EXTENSION,
     RID_EXTENSION,
@@ -27,7 +28,8 @@ VIDEO_TYPES = {"VP8": (96, 97), "H264": (102, 103)}  # payload type, and of its 
 MID_ID, SEND_TIME_ID = 1, 2  # our extension ids on the subscribe side
 OPUS = "minptime=10;useinbandfec=1"
 H264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-USUAL = {MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION}  # header extensions taken from publishers
+# Header extensions taken from publishers
+USUAL = {MID_EXTENSION, SEND_TIME_EXTENSION, TRANSPORT_CC_EXTENSION, LEVEL_EXTENSION}
 OF_LAYERS = {RID_EXTENSION, REPAIRED_RID_EXTENSION}
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 

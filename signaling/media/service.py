@@ -227,7 +227,14 @@ class Service:
         revision = message.get("revision")
         order = [int(user) for user in message["order"]]
         epoch = str(message.get("epoch") or "")
-        self._room(side, message).permit(may, order, None if revision is None else int(revision), epoch)
+        faces = message.get("faces")
+        self._room(side, message).permit(
+            may,
+            order,
+            None if revision is None else int(revision),
+            epoch,
+            None if faces is None else max(0, int(faces)),
+        )
 
     def _close_peer(self, side: WebSide, message: dict[str, Any]) -> None:
         if room := self.rooms.get(int(message["room"])):

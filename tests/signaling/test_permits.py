@@ -9,7 +9,7 @@ from aiohttp import web
 
 from server.app import GATEWAY
 from server.live_sessions.tables import LiveSession
-from signaling.media.client import MediaClient
+from signaling.media.client import MediaClient, Wish
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class
 
@@ -22,18 +22,20 @@ class HeardWorker:
     def __init__(self) -> None:
         self.may: dict[int, frozenset[str]] = {}
         self.closed: list[str] = []
-        self.paused: list[dict[tuple[int, str], bool]] = []
+        self.wishes: list[dict[tuple[int, str], Wish]] = []
         self.permits: list[tuple[dict[int, frozenset[str]], list[int], int, str]] = []
 
     async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
         return "v=0"
 
-    def permit(self, room: int, may: dict[int, frozenset[str]], order: list[int], revision: int, epoch: str) -> None:
+    def permit(
+        self, room: int, may: dict[int, frozenset[str]], order: list[int], revision: int, epoch: str, faces: int
+    ) -> None:
         self.may = may
         self.permits.append((may, order, revision, epoch))
 
-    async def prefer(self, room: int, peer: str, paused: dict[tuple[int, str], bool]) -> None:
-        self.paused.append(paused)
+    async def prefer(self, room: int, peer: str, wishes: dict[tuple[int, str], Wish]) -> None:
+        self.wishes.append(wishes)
 
     def close_peer(self, room: int, peer: str, reason: str) -> None:
         self.closed.append(reason)
@@ -99,4 +101,4 @@ async def test_what_a_tab_does_not_look_at_reaches_the_worker_and_nonsense_does_
         assert answer["error"]["code"] == "invalid", answer
     cleo = await tab("cleo")
     assert (await cleo.wish("media_prefer", live_session_id=room, sources=[camera]))["error"]["code"] == "not_joined"
-    assert worker.paused == [{(world.id_of("ana"), "camera"): True}]
+    assert worker.wishes == [{(world.id_of("ana"), "camera"): Wish(paused=True, width=320)}]

@@ -15,7 +15,7 @@ from typing import Any
 
 from signaling.media.client import MediaClient, Track
 from signaling.media.dtls import rtp
-from signaling.media.sdp import REPAIRED_RID_EXTENSION, RID_EXTENSION, TRANSPORT_CC_EXTENSION
+from signaling.media.sdp import LEVEL_EXTENSION, REPAIRED_RID_EXTENSION, RID_EXTENSION, TRANSPORT_CC_EXTENSION
 from tests.signaling.media.wire import CERTIFICATE, Described, Received, Wire
 
 LINE = {
@@ -80,6 +80,7 @@ class PublishingPeer:
         self.remb: int | None = None
         self.reports: list[Any] = []
         self.lose = 0.0
+        self.level: int | None = None  # of its voice, told beside each sound packet
         self.wire.on_rtcp = self._rtcp
         self._rtx_seq = secrets.randbits(15)
 
@@ -93,7 +94,7 @@ class PublishingPeer:
             out += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=ice-ufrag:{self.wire.ufrag}"]
             out += [f"a=ice-pwd:{self.wire.password}", f"a=fingerprint:sha-256 {CERTIFICATE.sha256}", "a=setup:actpass"]
             out += [f"a=mid:{mid}", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=sendonly", "a=rtcp-mux"]
-            out += [f"a=extmap:5 {TRANSPORT_CC_EXTENSION}"]
+            out += [f"a=extmap:5 {TRANSPORT_CC_EXTENSION}", f"a=extmap:8 {LEVEL_EXTENSION}"]
             out += [f"a=rtpmap:{payload_type} {'opus/48000/2' if kind == 'audio' else self.codec + '/90000'}"]
             if kind == "video" and self.codec == "H264":
                 out += [f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id=42e01f"]
@@ -151,6 +152,8 @@ class PublishingPeer:
         if rid:
             which = (6 if payload_type == line_of(source)[1] else 7) << 4
             extension = extension[:9] + bytes([which, ord(rid), 0])
+        if name == "microphone" and self.level is not None:
+            extension = extension[:9] + bytes([8 << 4, 0x80 | self.level, 0])
         timestamp = self.timestamps[source] & 0xFFFFFFFF
         return struct.pack("!BBHII", 0x90, payload_type, seq, timestamp, ssrc) + extension + payload
 

@@ -35,6 +35,34 @@ def test_more_guests_than_slots_shows_the_earliest_of_the_order() -> None:
     assert seat([ANA, FAY, BO, CLEO, EVA], published, DIO, NOBODY)[2:] == (FAY, BO, CLEO)
 
 
+def test_with_more_guests_than_slots_those_who_spoke_last_have_them_and_nobody_moves_without_need() -> None:
+    published = dict.fromkeys((ANA, BO, CLEO, EVA, FAY), SPEAKS)
+    order = [ANA, BO, CLEO, EVA, FAY]
+    before = seat(order, published, DIO, NOBODY)
+    assert before[2:] == (BO, CLEO, EVA)
+    assert seat(order, published, DIO, before, lately=(EVA, BO)) == before
+    after = seat(order, published, DIO, before, lately=(FAY, EVA, BO))
+    assert after[2:] == (BO, FAY, EVA)
+    assert after[0] == ANA
+    assert seat(order, published, DIO, after, lately=(FAY, EVA, BO)) == after
+    assert seat(order, {ANA: SPEAKS, BO: SPEAKS}, DIO, NOBODY, lately=(FAY, ANA))[2:] == (BO, None, None)
+
+
+def test_of_seated_guests_so_many_are_seen_as_the_limit_says_those_who_spoke_last_first_and_all_are_heard() -> None:
+    published = dict.fromkeys((ANA, BO, CLEO, EVA), SPEAKS)
+    seats = (ANA, None, BO, CLEO, EVA)
+    for faces, seen in ((None, {BO, CLEO, EVA}), (2, {EVA, BO}), (1, {EVA}), (0, set())):
+        bindings = bind(seats, published, lately=(EVA,), faces=faces)
+        cameras = {b.user_id for b in bindings.values() if b and b.source == "camera"}
+        assert cameras == {ANA, *seen}
+        assert {b.user_id for b in bindings.values() if b and b.source == "microphone"} == {ANA, BO, CLEO, EVA}
+
+
+def test_a_limit_is_not_spent_on_whoever_has_no_camera() -> None:
+    published = {BO: frozenset({"microphone"}), CLEO: SPEAKS}
+    assert bind((None, None, BO, CLEO, None), published, lately=(BO,), faces=1)["7"] == Binding(CLEO, "camera")
+
+
 def test_who_may_speak_without_the_floor_comes_after_those_who_have_it() -> None:
     published = {BO: SPEAKS, CLEO: SPEAKS}
     assert seat([ANA, CLEO], published, DIO, NOBODY)[2:] == (CLEO, BO, None)

@@ -178,3 +178,37 @@ async def test_of_two_decisions_the_later_one_holds_whichever_arrives_first(plac
     place.room.permit({ANA: ALL}, [ANA], 12, "first")
     place.room.permit({ANA: ALL}, [ANA], 2, "restored")
     assert place.room.may == {BO: ALL}
+
+
+async def test_of_more_guests_than_places_the_one_who_begins_to_speak_is_seen_and_heard(place: Place) -> None:
+    guests = range(11, 15)
+    place.room.permit(dict.fromkeys((ANA, *guests), ALL), [ANA, *guests])
+    peers = {user: await place.publishes(PublishingPeer(user)) for user in guests}
+    bo = await place.subscribes(SubscribingPeer(BO))
+    assert place.room.subscribers[bo.name].seats[2:] == (11, 12, 13)
+    peers[14].level = 70
+    peers[14].send("microphone", count=30)
+    peers[11].level = peers[14].level = 25
+    peers[11].send("microphone", count=30)
+    peers[14].send("microphone", count=30)
+    await until(lambda: place.room.subscribers[bo.name].seats[2:] == (11, 12, 14))
+    assert place.room.speakers.lately == (14, 11)
+    told = [fields for peer, what, fields in place.told if peer == bo.name and what == "bindings"]
+    assert told[-1]["bindings"]["8"] == {"user_id": 14, "source": "microphone"}
+    peers[14].send("camera", key=True)
+    await until(lambda: bo.packets["9"])
+
+
+async def test_as_many_guests_are_seen_as_the_limit_says(place: Place) -> None:
+    place.room.permit(dict.fromkeys((ANA, 11, 12), ALL), [ANA, 11, 12], faces=1)
+    peers = {user: await place.publishes(PublishingPeer(user)) for user in (ANA, 11, 12)}
+    bo = await place.subscribes(SubscribingPeer(BO))
+
+    def seen() -> set[int]:
+        bound = place.room.subscribers[bo.name].bindings.values()
+        return {each.user_id for each in bound if each and each.source == "camera"}
+
+    assert seen() == {ANA, 11}
+    peers[12].level = 25
+    peers[12].send("microphone", count=30)
+    await until(lambda: seen() == {ANA, 12})

@@ -38,7 +38,11 @@ def test_an_offer_is_read_into_values() -> None:
     ]
     assert offer.setup == "actpass"
     assert sdp.choose(offer.media[1]) == sdp.Chosen("VP8", 96, 97, 90000)
-    assert offer.media[1].extensions == {sdp.MID_EXTENSION: 4, sdp.TRANSPORT_CC_EXTENSION: 5}
+    assert offer.media[1].extensions == {
+        sdp.MID_EXTENSION: 4,
+        sdp.TRANSPORT_CC_EXTENSION: 5,
+        sdp.LEVEL_EXTENSION: 8,
+    }
 
 
 @pytest.mark.parametrize(
