@@ -85,16 +85,18 @@ class Doorway:
         self, client: Client, live_session_id: int, after: After | None, invite_code: str | None
     ) -> dict[str, Any]:
         """The acknowledgement of `join`. Raises Missing, SessionNotLive, RoomFull."""
+        heard = client.course_changes
         row, role = await self._membership(client, live_session_id, invite_code)
         if row.status == "scheduled":
             self._place(client, row, role, Phase.WAITING)
+            heard = client.course_changes
             row, _ = await self._membership(client, live_session_id, None)
             if row.status == "scheduled":  # looked again: it did not begin between the look and the seat
                 return {"waiting": True, "live_session": await self._shown(row, role)}
         if row.status != "live":
             self._displace(client, live_session_id)
             raise SessionNotLive()
-        return await self._enter(client, row, role, after)
+        return await self._enter(client, row, role, after, heard)
 
     async def open(self, client: Client, live_session_id: int) -> None:
         """The class a tab waited for is live: it enters, and is told as by the answer to `join`."""
@@ -102,11 +104,12 @@ class Doorway:
             place = client.places.get(live_session_id)
             if place is None or place.phase is not Phase.WAITING:
                 return
+            heard = client.course_changes
             try:
                 row, role = await self._membership(client, live_session_id, None)
                 if client.places.get(live_session_id) is not place:
                     return  # it left, or was put out, while its membership was read
-                body = await self._enter(client, row, role, None)
+                body = await self._enter(client, row, role, None, heard)
             except Away as error:
                 log.info("waiting tab waits on", live_session_id=live_session_id, reason=error.code)
                 if pause is None or client.connection.gone:
@@ -188,8 +191,13 @@ class Doorway:
         except IntegrityError:
             log.info("guest admitted already", live_session_id=live_session_id)
 
-    async def _enter(self, client: Client, row: LiveSession, role: Role, after: After | None) -> dict[str, Any]:
+    async def _enter(
+        self, client: Client, row: LiveSession, role: Role, after: After | None, heard: int
+    ) -> dict[str, Any]:
+        """`heard` is how many changes of this person's courses were heard before `role` was asked for."""
         actor = client.actor
+        # An enrollment that ended before this place was taken puts nobody out of it. Later ends do.
+        is_overtaken = client.course_changes != heard
         place = self._place(client, row, role, Phase.CATCHING_UP)
         may_have_seat = True  # also when the end of its commit was not seen
         try:
@@ -199,11 +207,11 @@ class Doorway:
                 may_have_seat = isinstance(error, Away)
                 raise
             entry = await self._registry.reached(row.id, answer.seq)
-            # Looked at again: an enrollment that ended before this place was taken put nobody out of it.
-            _, role_now = await self._door.membership(actor.id, row.id)
-            if role_now is None:
-                await self._writer.act(row.id, Leave(actor.id))
-                raise NoSuchClass()
+            if is_overtaken:
+                _, role_now = await self._door.membership(actor.id, row.id)
+                if role_now is None:
+                    await self._writer.act(row.id, Leave(actor.id))
+                    raise NoSuchClass()
             roster = await self._rosters.of(row, actor.id)
             own = await self._own(entry.room, actor.id)
             page = await self._page(client, row.id, place, after)

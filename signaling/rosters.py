@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from server.db.database import Database
 from server.db.gathering import Gathering
@@ -19,19 +19,44 @@ from signaling.rooms.presence import Presence
 from signaling.transport import Ready
 
 FRESH_SECONDS = 2.0
+BLOCK = 64  # lines joined together
 MOST_KEPT = 64  # rosters; when there are more, all are forgotten and read again
 
 
 @dataclass(slots=True)
 class Roster:
-    """One room's members: `lines` without their presence, `shown` with it, except for those in `stale`."""
+    """One room's members: `lines` without their presence; who is in `stale` is looked at again before it is shown."""
 
     course_id: int | None
     read_at: float
     lines: dict[int, str]
     stale: set[int]
-    shown: dict[int, str] = field(default_factory=dict)
-    json: str = "[]"
+    blocks: Blocks
+
+
+class Blocks:
+    """Lines as JSON, in order, joined by the block: few change between two who join."""
+
+    def __init__(self, user_ids: Iterable[int]) -> None:
+        self._order = list(user_ids)
+        self._places = {user_id: place for place, user_id in enumerate(self._order)}
+        self._shown = [""] * len(self._order)
+        self._blocks: list[bytes] = [b""] * -(-len(self._order) // BLOCK)
+
+    def show(self, changed: Mapping[int, str]) -> None:
+        """These people's lines are now these."""
+        touched = set[int]()
+        for user_id, line in changed.items():
+            place = self._places[user_id]
+            self._shown[place] = line
+            touched.add(place // BLOCK)
+        for block in touched:
+            text = ",".join(self._shown[block * BLOCK : (block + 1) * BLOCK])
+            self._blocks[block] = f"{',' if block else ''}{text}".encode()
+
+    @property
+    def ready(self) -> Ready:
+        return Ready((b"[", *self._blocks, b"]"))
 
 
 class Rosters:
@@ -59,11 +84,10 @@ class Rosters:
         if self._kept.get(live_session_id) is not roster:
             roster.stale.update(roster.lines)  # nobody told it of changes any more
         if roster.stale:
-            for user_id in roster.stale:
-                roster.shown[user_id] = self._shown(live_session_id, user_id, roster.lines[user_id])
+            lines = roster.lines
+            roster.blocks.show({who: self._shown(live_session_id, who, lines[who]) for who in roster.stale})
             roster.stale.clear()
-            roster.json = f"[{','.join(roster.shown.values())}]"
-        return Ready(roster.json)
+        return roster.blocks.ready
 
     def forget(self, course_id: int) -> None:
         """Who belongs to this course has changed."""
@@ -85,7 +109,7 @@ class Rosters:
         rosters = {}
         for row in rows:
             lines = {member.user_id: _line(member) for member in found[row.id]}
-            rosters[row.id] = Roster(row.course_id, asked_at, lines, set(lines), dict.fromkeys(lines, ""))
+            rosters[row.id] = Roster(row.course_id, asked_at, lines, set(lines), Blocks(lines))
         if forgotten == self._forgotten:  # else what was read may be older than what was heard
             self._kept |= rosters
         return rosters

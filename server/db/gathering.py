@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 AT_ONCE = 128  # questions in one query; the rest go with the next
-CROWD, CROWD_SECONDS = 8, 0.01  # when so many wait, more are coming: they are waited for, so that queries are few
+CROWD, CROWD_SECONDS = 8, 0.02  # when so many wait, more are coming: they are waited for, so that queries are few
 WAITING = 4_000  # questions waiting for theirs; more are refused with `away`, to be asked again
 
 

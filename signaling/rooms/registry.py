@@ -7,7 +7,6 @@ enters its audience misses nothing and hears nothing twice.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ from server.live_sessions.tables import LiveSession
 from signaling.rooms import log as timeline_log
 from signaling.rooms.blanking import BLANKS, blank_all
 from signaling.rooms.evolve import evolve
-from signaling.rooms.state import Room, TimelineEvent, snapshot
+from signaling.rooms.picture import Picture
+from signaling.rooms.state import Room, TimelineEvent
 from signaling.transport import Ready
 
 MOST_ROOMS = 256  # the room unused for longest is forgotten and rebuilt from its log when needed
@@ -40,14 +40,11 @@ class Entry:
     kept_seq: int = 0
     recent: deque[TimelineEvent] = field(default_factory=lambda: deque(maxlen=RECENT_EVENTS))
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
-    _shown: tuple[Room, Ready] | None = None
+    _picture: Picture = field(default_factory=Picture)
 
     def snapshot(self) -> Ready:
-        """The room as joining tabs get it, serialized once for all who join at this position."""
-        if self._shown is None or self._shown[0] is not self.room:
-            text = json.dumps(snapshot(self.room), separators=(",", ":"), ensure_ascii=False)
-            self._shown = self.room, Ready(text)
-        return self._shown[1]
+        """The room as joining tabs get it."""
+        return self._picture.of(self.room)
 
     def events_after(self, seq: int) -> list[TimelineEvent] | None:
         """Events later than `seq` from memory; None when the log must be asked."""

@@ -184,21 +184,23 @@ class Room:
         return {user: sources for user, sources in may.items() if sources}
 
 
+def person(one: Participant) -> dict[str, Any]:
+    """A participant in a snapshot."""
+    return {
+        "user_id": one.user_id,
+        "name": one.name,
+        "avatar_url": one.avatar_url,
+        "role": one.role,
+        "in_room": one.in_room,
+    }
+
+
 def snapshot(room: Room) -> dict[str, Any]:
     """The room as a joining client gets it (contract, Snapshot), as much of it as fits."""
     shown: dict[str, Any] = {
         "status": room.status,
         "host": {"id": room.host_id, "name": room.host_name},
-        "participants": [
-            {
-                "user_id": p.user_id,
-                "name": p.name,
-                "avatar_url": p.avatar_url,
-                "role": p.role,
-                "in_room": p.in_room,
-            }
-            for p in room.participants.values()
-        ],
+        "participants": [person(participant) for participant in room.participants.values()],
         "hands": list(room.hands),
         "floor": list(room.floor),
         "muted": [{"user_id": user_id, "sources": list(sources)} for user_id, sources in room.muted],

@@ -26,6 +26,7 @@ from signaling.rooms.timeline import Answer, Judged, Timeline
 GROUP = 64  # commands in one transaction; the rest wait for the next
 HOLD_SECONDS = 0.15  # after it a transaction takes no more: other processes wait for its rows, LOCK_MS at most
 IN_RUNS = (Enter, Vacate)  # what many people do at the same moment; neighbors in one group share their statements
+CROWD, CROWD_SECONDS = 8, 0.02  # so many coming and going at once, and nothing else in line: more are waited for
 WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
 log = structlog.get_logger(__name__)
 Show = Callable[[Reading], Awaitable[Mapping[str, Any]]]
@@ -48,6 +49,7 @@ class Writer:
         self._timeline, self._metrics, self._clock = timeline, metrics, clock
         self._lanes: dict[int, deque[Wanted]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._pauses: dict[int, asyncio.Future[None]] = {}  # lanes that wait for more
 
     async def act(
         self,
@@ -69,6 +71,8 @@ class Writer:
             raise Away("The class is very busy right now; try again in a moment.")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         lane.append(Wanted(live_session_id, command, actor_id, client_id, show, future))
+        if len(lane) >= GROUP or not isinstance(command, IN_RUNS):
+            self._go_on(lane_id)
         if lane_id not in self._tasks:
             task = asyncio.get_running_loop().create_task(self._run(lane_id, lane))
             self._tasks[lane_id] = task
@@ -82,11 +86,29 @@ class Writer:
     async def _run(self, lane_id: int, lane: deque[Wanted]) -> None:
         try:
             while lane:
+                await self._gather(lane_id, lane)
                 group = [lane.popleft() for _ in range(min(GROUP, len(lane)))]
                 lane.extendleft(reversed(await self._commit(group)))
         finally:
             del self._tasks[lane_id]
             del self._lanes[lane_id]
+
+    async def _gather(self, lane_id: int, lane: deque[Wanted]) -> None:
+        """While a crowd comes or goes, wait a little for more of it; whoever does anything else ends the wait."""
+        if not CROWD <= len(lane) < GROUP or not all(isinstance(wanted.command, IN_RUNS) for wanted in lane):
+            return
+        loop = asyncio.get_running_loop()
+        pause = self._pauses[lane_id] = loop.create_future()
+        timer = loop.call_later(CROWD_SECONDS, self._go_on, lane_id)
+        try:
+            await pause
+        finally:
+            timer.cancel()
+            self._pauses.pop(lane_id, None)
+
+    def _go_on(self, lane_id: int) -> None:
+        if (pause := self._pauses.pop(lane_id, None)) is not None and not pause.done():
+            pause.set_result(None)
 
     async def _commit(self, group: list[Wanted]) -> list[Wanted]:
         """Carry out as many as fit in one transaction's time, at least one; those that did not fit."""

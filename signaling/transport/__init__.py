@@ -11,7 +11,7 @@ from signaling.transport.origins import OriginPolicy, SameOrigin
 from signaling.transport.server import LiveServer
 from signaling.transport.siblings import Place
 from signaling.transport.versions import UnknownLibraryVersion
-from signaling.transport.wire import Ready
+from signaling.transport.wire import Ready, dumps
 
 __all__ = [
     "ConnectRefused",
@@ -25,4 +25,5 @@ __all__ = [
     "TransportCounters",
     "TransportLimits",
     "UnknownLibraryVersion",
+    "dumps",
 ]

@@ -100,7 +100,7 @@ def _holds_bytes(value: Any) -> bool:
 
 def _text(kind: int, namespace: str, data: Any, ack_id: int | None = None) -> Wire:
     header = _header(str(kind), namespace, ack_id)
-    return wire_of(wire.dumps_all(data, header) if isinstance(data, list) else header + wire.dumps(data))
+    return wire.text_wire(header, data) if isinstance(data, list) else wire_of(header + wire.dumps(data))
 
 
 def _header(kind: str, namespace: str, ack_id: int | None) -> str:

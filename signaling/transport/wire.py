@@ -18,30 +18,45 @@ RECORD_SEPARATOR = "\x1e"  # between packets of one polling body (Engine.IO v4)
 Part = str | bytes
 
 
-@dataclass(frozen=True, slots=True)
 class Wire:
     """Engine.IO packets of one message: `frame` for WebSocket, `parts` (type digit included) for polling."""
 
-    parts: tuple[Part, ...]
-    frame: bytes
+    __slots__ = ("_parts", "frame")
+
+    def __init__(self, parts: tuple[Part, ...] | None, frame: bytes) -> None:
+        """Without `parts` it is one text packet, taken out of `frame` for whoever still polls."""
+        self._parts, self.frame = parts, frame
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        if self._parts is None:
+            self._parts = (self.frame[{126: 4, 127: 10}.get(self.frame[1], 2) :].decode(),)
+        return self._parts
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """JSON that was made before, for many: put as it is where this stands as a value of an event's one object."""
 
-    json: str
+    pieces: tuple[bytes, ...]  # UTF-8, to be read one behind the other
+
+    @classmethod
+    def of(cls, json: str) -> Ready:
+        return cls((json.encode(),))
 
 
 def framed(part: Part) -> bytes:
     """One unmasked WebSocket frame around `part` (RFC 6455 5.2)."""
     opcode, payload = (TEXT, part.encode()) if isinstance(part, str) else (BINARY, part)
-    size = len(payload)
+    return _head(opcode, len(payload)) + payload
+
+
+def _head(opcode: int, size: int) -> bytes:
     if size < 126:
-        return struct.pack("!BB", opcode, size) + payload
+        return struct.pack("!BB", opcode, size)
     if size < 65_536:
-        return struct.pack("!BBH", opcode, 126, size) + payload
-    return struct.pack("!BBQ", opcode, 127, size) + payload
+        return struct.pack("!BBH", opcode, 126, size)
+    return struct.pack("!BBQ", opcode, 127, size)
 
 
 def wire_of(*parts: Part) -> Wire:
@@ -72,7 +87,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def dumps_fast(value: Any) -> str:
-    """What `dumps_all` makes of `value` in a list, by the library's C encoder alone where that can."""
+    """What `text_wire` makes of `value` in its list, by the library's C encoder alone where that can."""
     if _encode is None:
         return _slow(value)
     try:
@@ -84,29 +99,35 @@ def dumps_fast(value: Any) -> str:
 
 
 def _slow(value: Any) -> str:
-    pieces: list[str] = []
+    pieces: list[bytes] = []
     _put(pieces, value)
-    return "".join(pieces)
+    return b"".join(pieces).decode()
 
 
-def dumps_all(values: Sequence[Any], before: str = "") -> str:
-    """A JSON list behind `before`; what is `Ready` in an object among `values` is put in as it is, and copied once."""
-    pieces = [before, "["]
+def text_wire(header: str, values: Sequence[Any]) -> Wire:
+    """A text packet: `header`, then the values as a JSON list; what is `Ready` in an object of them is copied once."""
+    if not any(isinstance(part, Ready) for value in values if isinstance(value, dict) for part in value.values()):
+        return wire_of(header + dumps(values))
+    pieces = [header.encode(), b"["]
     for index, value in enumerate(values):
         if index:
-            pieces.append(",")
+            pieces.append(b",")
         _put(pieces, value)
-    pieces.append("]")
-    return "".join(pieces)
+    pieces.append(b"]")
+    return Wire(None, b"".join([_head(TEXT, sizes(pieces)), *pieces]))
 
 
-def _put(pieces: list[str], value: Any) -> None:
-    if not isinstance(value, dict) or not any(isinstance(part, Ready) for part in value.values()):
-        pieces.append(dumps(value))
+def _put(pieces: list[bytes], value: Any) -> None:
+    if not isinstance(value, dict):
+        pieces.append(dumps(value).encode())
         return
     for index, (name, part) in enumerate(value.items()):
-        pieces += ("{" if index == 0 else ",", dumps(name), ":", part.json if isinstance(part, Ready) else dumps(part))
-    pieces.append("}")
+        pieces.append(f"{',' if index else '{'}{dumps(name)}:".encode())
+        if isinstance(part, Ready):
+            pieces.extend(part.pieces)
+        else:
+            pieces.append(dumps(part).encode())
+    pieces.append(b"}" if value else b"{}")
 
 
 def loads(text: str) -> Any:

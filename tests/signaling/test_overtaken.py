@@ -74,6 +74,25 @@ async def test_a_course_that_is_lost_while_its_student_connects_is_lost(
     assert not gateway.live.members(course_room(course.id, Role.STUDENT))
 
 
+async def test_a_course_that_is_lost_while_its_student_comes_in_lets_nobody_in(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await world.live_session(students=["bo", "cleo"])
+    assert room.course_id is not None
+    course_id, gateway, bo, tabs = room.course_id, app[GATEWAY], world.id_of("bo"), [await tab("bo"), await tab("cleo")]
+
+    async def revoked() -> None:
+        async with world.database.work("revoke") as work:
+            await work.execute(update(Enrollment).where(Enrollment.user_id == bo).values(status="revoked"))
+        gateway.announcer.publish([EnrollmentEnded(course_id, bo, is_revoked=True)])
+
+    overtake(monkeypatch, gateway._doorway._door._reading, revoked)
+    refused = await tabs[0].wish("join", live_session_id=room.id)
+    assert refused["error"]["code"] == "not_found"
+    assert not gateway.presence.is_inside(room.id, bo)
+    assert (await tabs[1].wish("join", live_session_id=room.id))["ok"]
+
+
 async def test_whoever_is_enrolled_while_people_are_compared_is_not_put_out(
     app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

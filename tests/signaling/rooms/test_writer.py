@@ -6,15 +6,18 @@ import asyncio
 import uuid
 from itertools import count
 
+import pytest
 from sqlalchemy import select
 
 from server.db.database import Database
 from server.live_sessions.tables import LiveSessionEvent
 from server.metrics import Metrics
-from signaling.rooms.commands import PostChat
+from signaling.rooms import writer as writer_module
+from signaling.rooms.commands import Enter, PostChat
+from signaling.rooms.leases import take_lease
 from signaling.rooms.registry import Registry
 from signaling.rooms.timeline import Answer, Timeline
-from signaling.rooms.writer import HOLD_SECONDS, Writer
+from signaling.rooms.writer import CROWD, HOLD_SECONDS, Writer
 from tests.factories import World
 
 LINES = 12
@@ -54,3 +57,35 @@ async def _transactions(database: Database, world: World, each: float) -> list[l
         written = select(LiveSessionEvent.seq).where(LiveSessionEvent.type == "chat_posted")
         assert list(await read.scalars(written.order_by(LiveSessionEvent.seq))) == positions
     return told
+
+
+async def test_a_crowd_is_waited_for_but_not_by_anybody_else(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two halves of a crowd go in one transaction, which begins as soon as somebody else has something to say."""
+    monkeypatch.setattr(writer_module, "CROWD_SECONDS", 3_600.0)
+    row = await world.live_session(students=["bo"])
+    told: list[list[str]] = []
+    registry = Registry(database, lambda room, epoch, events, *_: told.append([e.type for e in events]), lambda _: True)
+    await registry.entry(row.id)
+    timeline = Timeline(database, registry)
+    timeline.lease_id = await take_lease(database)
+    writer, bo = Writer(timeline, Metrics()), world.id_of("bo")
+
+    def half(number: int) -> list[asyncio.Task[Answer]]:
+        tabs = [Enter(bo, "Bo", None, "student", f"tab {number} {tab}") for tab in range(CROWD)]
+        return [asyncio.create_task(writer.act(row.id, wish)) for wish in tabs]
+
+    entering = half(1)
+    while not writer._pauses:
+        await asyncio.sleep(0)
+    entering += half(2)
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in entering)
+    async with asyncio.timeout(10):
+        said = await writer.act(row.id, PostChat(bo, "hello"), actor_id=bo, client_id=str(uuid.uuid4()))
+        await asyncio.gather(*entering)
+    await writer.close()
+    await registry.close()
+    assert said.seq == 3  # behind the start of the class and the coming in of Bo
+    assert told == [["participant_joined", "chat_posted"]]

@@ -130,7 +130,7 @@ async def test_droppable_events_are_skipped_for_a_busy_client_only(start: Start,
         {},
         {"text": "Zoë 👋", "list": [1, 2.5, None, True], "nested": {"a": {"b": []}}},
         {"half": "\ud83d", "whole": "é"},
-        {"made": Ready('{"before":1}'), "n": 2},
+        {"made": Ready.of('{"before":1}'), "n": 2},
         {1: "one"},
     ],
 )
