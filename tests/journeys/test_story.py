@@ -36,8 +36,8 @@ async def test_a_course_its_lesson_a_class_and_its_attendance(classroom: Classro
     await ana.click("Upload", exact=True)
     await ana.sees("Ready to play", seconds=60)
     bar = await ana.page.evaluate("__journey.progress")
-    sent = bar[: bar.index(100) + 1]  # after that it tells how far the processing is
-    assert len(sent) >= 4 and sent == sorted(sent), f"the progress bar stood still: {bar}"
+    sent = bar[: next((at for at in range(1, len(bar)) if bar[at] < bar[at - 1]), len(bar))]  # then: the processing
+    assert len(sent) >= 4 and sent[-1] > 75, f"the progress bar stood still: {bar}"
 
     # It is processed: a duration, a thumbnail.
     await ana.follow("My courses")

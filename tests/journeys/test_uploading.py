@@ -146,7 +146,12 @@ async def test_a_killed_server_is_waited_for_and_the_upload_goes_on_by_itself(
     await uploading.choose(file)
     await uploading.line(SLOW)
     await uploading.tab.click("Upload", exact=True)
-    await uploading.page.wait_for_function("document.querySelector('.upload progress')?.value > 50")  # some is written
+    bar = uploading.row("Tough wave").locator("progress")
+
+    async def is_half_way() -> bool:  # so that some of it was written
+        return bool(await bar.evaluate("(bar) => bar.value") > 50)
+
+    await until(is_half_way, "half of it has left", 30)
     await uploading.classroom.program.kill()
     await expect(uploading.row("Tough wave")).to_contain_text("the connection is away")
     await uploading.line(FAST)
