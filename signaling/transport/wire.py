@@ -106,7 +106,7 @@ def _slow(value: Any) -> str:
 
 def text_wire(header: str, values: Sequence[Any]) -> Wire:
     """A text packet: `header`, then the values as a JSON list; what is `Ready` in an object of them is copied once."""
-    if not any(isinstance(part, Ready) for value in values if isinstance(value, dict) for part in value.values()):
+    if not any(_holds_ready(value) for value in values):
         return wire_of(header + dumps(values))
     pieces = [header.encode(), b"["]
     for index, value in enumerate(values):
@@ -117,8 +117,12 @@ def text_wire(header: str, values: Sequence[Any]) -> Wire:
     return Wire(None, b"".join([_head(TEXT, sizes(pieces)), *pieces]))
 
 
+def _holds_ready(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(part, Ready) for part in value.values())
+
+
 def _put(pieces: list[bytes], value: Any) -> None:
-    if not isinstance(value, dict):
+    if not _holds_ready(value):
         pieces.append(dumps(value).encode())
         return
     for index, (name, part) in enumerate(value.items()):
@@ -127,7 +131,7 @@ def _put(pieces: list[bytes], value: Any) -> None:
             pieces.extend(part.pieces)
         else:
             pieces.append(dumps(part).encode())
-    pieces.append(b"}" if value else b"{}")
+    pieces.append(b"}")
 
 
 def loads(text: str) -> Any:
