@@ -6,6 +6,7 @@ process; each test has a database of its own, copied from one that was migrated 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -47,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER_FOLDERS & set(item.path.parts) or item.path.stem.endswith(("chromium", "in_a_browser")):
             item.add_marker("browser")
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded to get here outlives every test: no later run of the collector looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _or_skip(start: Callable[[], T]) -> T:

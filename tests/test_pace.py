@@ -97,6 +97,7 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
     collector.close()
+    gc.freeze()  # as it was before this test; see conftest.py
 
 
 async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
