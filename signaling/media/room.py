@@ -103,7 +103,8 @@ class Room:
         """The browser's answer to the pool. Raises PeerUnknown, SdpInvalid."""
         subscriber = self._subscriber(peer)
         subscriber.answer(revision, answer)
-        self._replan_one(subscriber, self._published(), self._tracks())  # codecs may have been declined
+        if self._replan_one(subscriber, self._published(), self._tracks()):  # codecs may have been declined
+            self._tell_bindings(subscriber)
 
     def restart_subscribe(self, peer: str) -> Offer:
         """A new offer of the same pool with new ICE credentials. Raises PeerUnknown."""
@@ -160,9 +161,7 @@ class Room:
         published, tracks = self._published(), self._tracks()
         for subscriber in self.subscribers.values():
             if self._replan_one(subscriber, published, tracks):
-                self._tell(
-                    subscriber.peer, "bindings", {"revision": subscriber.revision, "bindings": subscriber.shown()}
-                )
+                self._tell_bindings(subscriber)
 
     # --- inside -----------------------------------------------------------------------------------
     def _is_later(self, revision: int, epoch: str) -> bool:
@@ -188,6 +187,9 @@ class Room:
 
     def _tracks(self) -> dict[tuple[int, str], Layered]:
         return {(p.user, t.name): t for p in self.publishers.values() for t in p.tracks.values()}
+
+    def _tell_bindings(self, subscriber: Subscriber) -> None:
+        self._tell(subscriber.peer, "bindings", {"revision": subscriber.revision, "bindings": subscriber.shown()})
 
     def _published(self) -> plan.Published:
         return plan.permitted(self.may, self._tracks())

@@ -22,6 +22,7 @@ from signaling.media.values import Bindings, Offer, Wish
 
 WISHES = 64  # of one subscriber; with another the oldest is forgotten, and its picture is sent as large as there is
 AS_IT_COMES = Wish()
+CODEC_REFUSED = "codec_unsupported"  # nothing is transcoded: this browser does not play what that one sends
 
 
 class Subscriber:
@@ -38,6 +39,7 @@ class Subscriber:
         self.bindings: dict[str, Binding | None] = dict.fromkeys(self.outs)
         self._by_ssrc = {out.ssrc: out for out in self.outs.values()}
         self._after: dict[str, int] = {}
+        self._refused: frozenset[str] = frozenset()  # lines whose track is in a codec this browser does not play
         self._tracks: dict[str, Layered] = {}  # by mid, of all lines that are bound
         self.pressure = Pressure(list(self.outs.values()), self._needed, lambda less: self.choose(at_once=less))
         self._wishes: dict[tuple[int, str], Wish] = {}  # by (user, source), the oldest first
@@ -88,8 +90,7 @@ class Subscriber:
         self, seats: Holders, bindings: Mapping[str, Binding | None], tracks: Mapping[tuple[int, str], Layered]
     ) -> bool:
         """Bring every m-line to what the plan says; True when something changed, and then the revision is a new one."""
-        changed = dict(bindings) != self.bindings
-        self._tracks = {}
+        before_all, self._tracks = (self.bindings, self._refused), {}
         for mid, binding in bindings.items():
             out, before = self.outs[mid], self.bindings.get(mid)
             if binding is not None and (before is None or before.user_id != binding.user_id):
@@ -102,7 +103,11 @@ class Subscriber:
             if track is not None:
                 self._tracks[mid] = track
         self.choose()
+        self._refused = frozenset(
+            mid for mid, track in self._tracks.items() if track.chosen.name not in self.outs[mid].codecs
+        )
         self.seats, self.bindings = seats, dict(bindings)
+        changed = (self.bindings, self._refused) != before_all
         if changed and self._offered:
             self.revision += 1
         return changed
@@ -141,7 +146,7 @@ class Subscriber:
 
     def shown(self) -> Bindings:
         """The bindings for the page. `after`: this m-line showed somebody else before; frames whose RTP timestamp is
-        not later than this (modulo 2**32) are still theirs.
+        not later than this (modulo 2**32) are still theirs. `refused`: nothing comes, for the reason given.
         """
         result: Bindings = {}
         for mid, binding in self.bindings.items():
@@ -150,6 +155,8 @@ class Subscriber:
                 entry: dict[str, Any] = {"user_id": binding.user_id, "source": binding.source}
                 if mid in self._after:
                     entry["after"] = self._after[mid]
+                if mid in self._refused:
+                    entry["refused"] = CODEC_REFUSED
                 result[mid] = entry
         return result
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# {mid: {user_id, source, after?} or None}, as clients see it. `after`: this m-line showed somebody else before; frames
-# whose RTP timestamp is not later than this (modulo 2**32) are still theirs.
+# {mid: {user_id, source, after?, refused?} or None}, as clients see it. `after`: this m-line showed somebody else
+# before; frames whose RTP timestamp is not later than this (modulo 2**32) are still theirs. `refused`: why nothing will
+# come.
 Bindings = dict[str, dict[str, Any] | None]
 
 

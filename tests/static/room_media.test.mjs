@@ -8,6 +8,7 @@ import { Looking } from "../../static/js/media/looking.js";
 import { Publisher } from "../../static/js/media/publisher.js";
 import { Speakers } from "../../static/js/media/speakers.js";
 import { Subscriber } from "../../static/js/media/subscriber.js";
+import { tiles } from "../../static/js/store/tiles.js";
 import { settled, StillClock } from "./room_socket.fake.mjs";
 
 class FakePeer extends EventTarget {
@@ -242,6 +243,20 @@ test("subscriber: a line that changes hands hides its picture, one that does not
   side.heard({ revision: 3, bindings: { 2: BO } });
   await settled();
   assert.equal(seen.slots[0].binding, null);
+});
+
+test("subscriber: a picture this browser cannot play is known as such, and nobody has changed hands by it", async () => {
+  const { side, seen } = await subscribed();
+  const before = seen.slots[0].since;
+  side.heard({ revision: 2, bindings: { 0: { ...ANA, refused: "codec_unsupported" } } });
+  await settled();
+  assert.equal(seen.slots[0].binding.refused, "codec_unsupported");
+  assert.equal(seen.slots[0].since, before);
+  const people = [{ user_id: ANA.user_id, name: "Ana", is_you: false, in_room: true, role: "instructor" }];
+  const room = { host: ANA.user_id, floor: [], tracks: [ANA], status: "live" };
+  const [tile] = tiles(room, people, { slots: seen.slots, tracks: new Map(), isMuted: false, isTest: false });
+  assert.equal(tile.isUnplayable, true);
+  assert.equal(tile.track, null);
 });
 
 test("subscriber: an older revision that arrives late changes nothing", async () => {

@@ -9,7 +9,7 @@ import { isPatience, isUnanswered } from "../live/problem.js";
 import { BackOff } from "./back_off.js";
 import { watch } from "./watch.js";
 
-/** @typedef {{user_id: number, source: string, after?: number}|null} Binding */
+/** @typedef {{user_id: number, source: string, after?: number, refused?: string}|null} Binding */
 /** @typedef {{mid: string, kind: "audio"|"video", track: MediaStreamTrack, binding: Binding, since: number}} Slot */
 /** @typedef {"idle"|"connecting"|"on"|"refused"} ReceiveState */
 
@@ -118,6 +118,7 @@ export class Subscriber {
       const before = this.hands.get(mid)?.binding ?? null;
       const now = bindings[mid] ?? null;
       const isSame = before?.user_id === now?.user_id && before?.source === now?.source && this.hands.has(mid);
+      if (isSame && before?.refused !== now?.refused) this.hands.set(mid, { binding: now, since: this.hands.get(mid)?.since ?? 0 });
       if (!isSame) this.hands.set(mid, { binding: now, since: this.changes });
     }
   }

@@ -4,12 +4,13 @@ import { tiles } from "../store/tiles.js";
 import { RoomTile } from "./room_tile.js";
 
 /** @param {import("../store/tiles.js").Tile} tile @param {import("../media.js").MediaView} media */
-function noteOf({ person, track, isComing }, media) {
+function noteOf({ person, track, isComing, isUnplayable }, media) {
   if (person.is_you) {
     if (media.capture.camera.state === "asking") return "Starting your camera";
     return track ? "" : "Your camera is off";
   }
   if (!person.in_room) return person.role === "instructor" ? "Not in the room right now" : "Gone for a moment";
+  if (isUnplayable) return "This browser cannot play this picture: it is sent as H.264 video";
   if (track || isComing) return media.receiving === "on" ? "Waiting for the picture" : "Connecting";
   return "";
 }

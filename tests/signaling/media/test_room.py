@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -212,3 +213,26 @@ async def test_as_many_guests_are_seen_as_the_limit_says(place: Place) -> None:
     peers[12].level = 25
     peers[12].send("microphone", count=30)
     await until(lambda: seen() == {ANA, 12})
+
+
+async def test_a_picture_in_a_codec_the_viewers_browser_lacks_is_refused_and_its_page_is_told_why(place: Place) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA, codec="H264"))
+    bo = SubscribingPeer(BO)
+    offer = place.room.subscribe(bo.name, BO)
+    assert offer.bindings["1"] == {"user_id": ANA, "source": "camera"}
+    described = bo.read_offer(offer.revision, offer.sdp, offer.bindings)
+    answer = re.sub(r"a=[a-z-]+:10[23] .*\r\n", "", bo.answer(described)).replace(" 102 103", "")
+    place.room.answer(bo.name, offer.revision, sdp.read(answer))
+    refused = {"user_id": ANA, "source": "camera", "refused": "codec_unsupported"}
+    assert place.told[-1][1] == "bindings"
+    assert place.told[-1][2]["bindings"]["1"] == refused
+    assert place.told[-1][2]["bindings"]["0"] == {"user_id": ANA, "source": "microphone"}
+    await bo.wire.connect(described)
+    ana.send("camera", key=True)
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    assert not bo.packets["1"]
+    cleo = await place.subscribes(SubscribingPeer(3))
+    ana.send("camera", key=True)
+    await until(lambda: cleo.packets["1"])
