@@ -97,6 +97,8 @@ class Flusher:
 
     def gathered_for(self, link: Link) -> int:
         """Bytes that wait for `link` in its crowd."""
+        if not self._crowds:
+            return 0
         return sum(crowd.gathered for crowd in self._crowds if crowd.holds(link))
 
     def _crowd_of(self, audience: Audience) -> Crowd | None:

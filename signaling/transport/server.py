@@ -150,12 +150,13 @@ class LiveServer(SocketServer):
         self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()
     ) -> int:
         """Like `broadcast`, leaving out whoever has more unread than the low-water mark: for what is soon stale."""
-        members = [c for c in self._hub.rooms.members(room) if c.connected and c not in skip]
-        reading = [c for c in members if not c.is_busy]
-        self.counters.dropped += len(members) - len(reading)
+        members = self._hub.rooms.members(room)
+        meant = [member for member in members if member.connected and member not in skip]
+        reading = [member for member in meant if not member.is_busy]
+        self.counters.dropped += len(meant) - len(reading)
         if not reading:
             return 0
-        if len(reading) == len(self._hub.rooms.members(room)):
+        if len(reading) == len(members):
             return self.broadcast(room, event, payload)
         wire = packets.event(NAMESPACE, event, (payload,))
         return sum(member.send(wire) for member in reading)
