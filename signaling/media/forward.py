@@ -27,6 +27,7 @@ REPEAT_SECONDS = 0.02  # a number asked for again within this is on its way alre
 RETRANSMISSIONS_PER_SECOND = 500  # of one m-line; a subscriber that asks for more gets the rest next second
 NACKS_REMEMBERED = 512
 AROUND_BYTES = HEADER_BYTES + 16 + 28  # SRTP's tag, UDP and IP
+PACED_PACKETS, PACE_SECONDS = 8, 0.005  # of a keyframe that is replayed: 15 Mbit/s
 PADDING = bytes(254) + b"\xff"  # RFC 3550, section 5.1: the last byte is the count
 
 
@@ -97,14 +98,18 @@ class Out:
             return
         recent = source.since_keyframe() if not self.numbering.segments else []
         if recent and recent[0].seq == source.keyframe:
-            self.cut_over(source, recent[0])
-            for packet in recent:
-                source.send([self], packet)
+            self._begin(source, recent[0])
+            source.joining.add(self)
+            self._replay(source, recent[0].seq)
         else:
             source.want_keyframe()
 
     def cut_over(self, source: Source, packet: Packet) -> None:
         """This packet is the first of the source here: numbers go on by one, time by the wall clock."""
+        self._begin(source, packet)
+        source.audience.add(self)
+
+    def _begin(self, source: Source, packet: Packet) -> None:
         now = time.monotonic()
         source.waiting.discard(self)
         if self.source is not None:
@@ -117,11 +122,28 @@ class Out:
         self.source, self.wanted = source, None
         segment = self.numbering.cut(source, packet.seq, add_time)
         self.first, self.add_seq, self.add_time = packet.seq, segment.add_seq, segment.add_time
-        source.audience.add(self)
         self._at_cut = (source.received - 1, source.octets - len(packet.payload))
         if self.is_video:
             self.rtx_payload_type = VIDEO_TYPES[source.codec][1]
         asyncio.get_running_loop().call_soon(self.report)
+
+    def _replay(self, source: Source, seq: int) -> None:
+        """The kept packets from there on, a few at a time, and those that come meanwhile; then it is fed like all
+        others. At once they would wait in a slow link's queue, before the sound.
+        """
+        if self.source is not source or self not in source.joining or source.newest is None:
+            return
+        sent = 0
+        while seq <= source.newest and sent < PACED_PACKETS:
+            if packet := source.cached(seq):
+                source.send([self], packet)
+                sent += 1
+            seq += 1
+        if seq <= source.newest:
+            asyncio.get_running_loop().call_later(PACE_SECONDS, self._replay, source, seq)
+        else:
+            source.joining.discard(self)
+            source.audience.add(self)
 
     def retransmit(self, numbers: Sequence[int]) -> None:
         """The browser lacks these: send what the source's cache has. What it lacks too was lost before us and is
@@ -198,6 +220,7 @@ class Out:
             self._left = (last, source.newest_at)
             self.numbering.reach(source.newest)
         source.audience.remove(self)
+        source.joining.discard(self)
         self.source = None
 
     def _send_again(self, packet: Packet, number: int, timestamp: int, source: Source) -> None:

@@ -68,6 +68,7 @@ class Source:
         self.audience: Audience[Fed] = Audience(counters)
         self.outs = self.audience.members  # fed now
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
+        self.joining: set[Fed] = set()  # being sent what was kept since the last keyframe, before they are fed
         self.clock: feedback.SenderClock | None = None
         self.clock_offset: float | None = None  # seconds to add to the publisher's NTP time to get ours
         self.newest: int | None = None  # the newest extended number
@@ -104,7 +105,7 @@ class Source:
         keyframe.
         """
         if self.ssrc is not None and self.ssrc != ssrc:
-            fed = list(self.outs)
+            fed = [*self.outs, *self.joining]
             for out in fed:
                 out.bind(None)
             self._forget()
@@ -247,7 +248,7 @@ class Source:
             self.want_keyframe()
 
     def _stop(self) -> None:
-        for out in (*self.outs, *self.waiting):
+        for out in (*self.outs, *self.waiting, *self.joining):
             out.bind(None)
         self._forget()
         if self.is_flowing:

@@ -14,6 +14,7 @@ from signaling.media import ice, sdp
 from signaling.media.counters import Counters
 from signaling.media.dtls import Certificate
 from signaling.media.errors import MediaFull, PeerUnknown
+from signaling.media.forward import PACED_PACKETS
 from signaling.media.ice import Mux
 from signaling.media.link import Host
 from signaling.media.room import Room
@@ -236,3 +237,41 @@ async def test_a_picture_in_a_codec_the_viewers_browser_lacks_is_refused_and_its
     cleo = await place.subscribes(SubscribingPeer(3))
     ana.send("camera", key=True)
     await until(lambda: cleo.packets["1"])
+
+
+async def test_a_keyframe_is_replayed_to_a_newcomer_a_few_packets_at_a_time_and_in_order(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signaling.media.forward.PACE_SECONDS", 0.1)
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    ana.send("camera", key=True, count=30)
+    await until(lambda: place.mux.counters.rtp_in == 30)
+    bo = SubscribingPeer(BO)
+    connecting = asyncio.ensure_future(place.subscribes(bo))
+    await until(lambda: place.mux.counters.rtp_out)
+    assert place.mux.counters.rtp_out == PACED_PACKETS
+    ana.send("camera", count=5)
+    await connecting
+    await until(lambda: len(bo.packets["1"]) == 35)
+    first = bo.packets["1"][0].seq
+    assert [packet.seq for packet in bo.packets["1"]] == [(first + step) & 0xFFFF for step in range(35)]
+    assert ana.keyframes_asked == 0
+
+
+async def test_what_is_being_replayed_is_cut_with_its_permission(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signaling.media.forward.PACE_SECONDS", 0.1)
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    ana.send("camera", key=True, count=30)
+    await until(lambda: place.mux.counters.rtp_in == 30)
+    bo = SubscribingPeer(BO)
+    connecting = asyncio.ensure_future(place.subscribes(bo))
+    await until(lambda: place.mux.counters.rtp_out)
+    place.room.permit({}, [ANA])
+    line = place.room.subscribers[bo.name].outs["1"]
+    assert line.source is None
+    assert not place.room.publishers[ANA].named()["camera"].sources[0].joining
+    await connecting
+    await asyncio.sleep(0.15)
+    assert place.mux.counters.rtp_out == PACED_PACKETS
