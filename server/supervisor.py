@@ -19,6 +19,8 @@ import structlog
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 15.0  # a worker that has not said so by then is killed and started again
+SILENT_SECONDS = 1.0  # a worker without a word for two of these in a row stands still, and is killed
+# (two, because after a pause of our own the first is found over while the worker's words lie unread)
 STOP_SECONDS = 3.0  # from closing its pipe to killing it
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 5.0  # doubled each time a worker ends before it was ready
 LONGEST_SOCKET_PATH = 100  # bytes; sun_path holds 104 to 108
@@ -50,7 +52,7 @@ class MediaSupervisor:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._socket = _socket_path(data_dir)
         self.address = f"unix:{self._socket}"
-        self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address]
+        self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address, "--beat"]
         self._command += ["--udp-host", udp_host, "--udp-port", str(udp_port)]
         for address in public_addresses:
             self._command += ["--public-address", address]
@@ -126,10 +128,21 @@ class MediaSupervisor:
             return False
 
     async def _until_ended(self, process: asyncio.subprocess.Process) -> None:
-        """Drain what it still prints, so that its pipe never fills, and wait for its end."""
+        """Hear that it is alive, and wait for its end; one that stands still is ended."""
         assert process.stdout is not None
-        while await process.stdout.read(4096):
-            pass
+        silences = 0
+        while silences < 2:
+            try:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    if not await process.stdout.read(4096):
+                        break
+                silences = 0
+            except TimeoutError:
+                silences += 1
+        else:
+            log.error("media worker stands still", pid=process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         await process.wait()
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:

@@ -22,6 +22,7 @@ from signaling.client import Client, Phase, live_room
 from signaling.doorway import NotJoined
 from signaling.media.client import MediaAway as WorkerAway
 from signaling.media.client import MediaClient, MediaError, Track, Wish
+from signaling.media.client import MediaFull as WorkerFull
 from signaling.media.client import SdpInvalid as BadSdp
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
@@ -41,6 +42,10 @@ class SdpInvalid(Invalid):
 
 class MediaRefused(Conflict):
     code, sentence = "media_refused", "The media server refused."
+
+
+class MediaFull(Conflict):
+    code, sentence = "media_full", "The media server has no room for another connection."
 
 
 class Tasks(Protocol):
@@ -294,6 +299,8 @@ def _translated() -> Iterator[None]:
         yield
     except WorkerAway as error:
         raise MediaAway() from error
+    except WorkerFull as error:
+        raise MediaFull(error.detail) from error
     except BadSdp as error:
         raise SdpInvalid(error.detail) from error
     except MediaError as error:

@@ -23,12 +23,13 @@ from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
 from tests.fakes import HeardFacts
-from tests.processes import is_alive
+from tests.processes import command_of, is_alive, pause
 from tests.program import ROOT, Program
 from tests.services import Postgres, Redis, free_port
 
 RunProgram = Callable[..., Awaitable[Program]]
 pytestmark = pytest.mark.serial
+STALLED_SECONDS = 5.0  # until another media worker is ready in the place of one that stands still
 
 
 def rows(program: Program) -> dict[str, int]:
@@ -73,6 +74,19 @@ async def test_a_killed_media_worker_is_replaced_while_the_server_goes_on(run_pr
     assert demo.pid == parent
     assert demo.status is None
     assert not is_alive(killed)
+
+
+async def test_a_media_worker_that_stands_still_is_replaced(run_program: RunProgram) -> None:
+    demo = await run_program("demo")
+    (stalled,) = [child for child in demo.children() if "signaling.media.worker" in command_of(child)]
+    pause(stalled)
+    begun = time.monotonic()
+    async with asyncio.timeout(10):
+        while not any(line["event"] == "media worker restarted" for line in demo.logged):
+            await asyncio.sleep(0.05)
+    assert time.monotonic() - begun <= STALLED_SECONDS
+    assert not is_alive(stalled)
+    assert [line["event"] for line in demo.logged].count("media worker stands still") == 1
 
 
 async def test_children_end_with_a_stopped_server(run_program: RunProgram) -> None:

@@ -20,7 +20,9 @@ from signaling.media.listener import MediaListener
 from signaling.media.values import Offer, Track, Wish
 
 ANSWER_SECONDS = 5.0  # a request that takes longer raises MediaAway
-PING_SECONDS = 2.0  # a worker that does not answer a ping within ANSWER_SECONDS counts as lost
+PING_SECONDS = 0.5  # between pings
+PING_ANSWER_SECONDS = 1.0  # a worker that leaves two pings in a row unanswered for so long counts as lost; two, because
+# after a pause of our own the first deadline is found passed while the answer lies unread
 RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)  # the last repeats
 REQUESTS = 2000  # in flight; further ones raise MediaAway at once
 
@@ -168,6 +170,9 @@ class MediaClient:
             self._carrier.send(message)
 
     async def _ask(self, wish: str, **fields: Any) -> dict[str, Any]:
+        return await self._ask_within(ANSWER_SECONDS, wish, fields)
+
+    async def _ask_within(self, seconds: float, wish: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         if self._carrier is None or len(self._waiting) >= REQUESTS:
             raise MediaAway()
         self._number += 1
@@ -180,7 +185,7 @@ class MediaClient:
                     raise MediaAway()
             except ValueError as error:
                 raise RequestInvalid(str(error)) from error
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await answer
         except TimeoutError as error:
             raise MediaAway() from error
@@ -224,7 +229,10 @@ class MediaClient:
                 async with asyncio.timeout(PING_SECONDS):
                     await self._lost.wait()
                 return
-            await self._ask("ping")
+            try:
+                await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
+            except MediaAway:
+                await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
 
     def _end_use(self) -> None:
         was_used, self._carrier = self._carrier is not None, None

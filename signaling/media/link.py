@@ -17,6 +17,7 @@ from signaling.media import dtls
 from signaling.media.batch import socket_address
 from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake
 from signaling.media.ice import ADDRESSES_PER_LINK, Address, Mux, new_credentials
+from signaling.media.load import Load
 from signaling.media.narrow import Narrow
 from signaling.media.sdp_lines import Transport
 
@@ -52,8 +53,11 @@ class Host:
     handshakes.
     """
 
-    def __init__(self, mux: Mux, certificate: Certificate, candidates: tuple[tuple[str, int], ...]) -> None:
+    def __init__(
+        self, mux: Mux, certificate: Certificate, candidates: tuple[tuple[str, int], ...], load: Load | None = None
+    ) -> None:
         self.mux, self.certificate, self.candidates = mux, certificate, candidates
+        self.load = load or Load()
         self.links: set[Link] = set()
 
     @property

@@ -51,7 +51,7 @@ class Room:
         if publisher is not None and publisher.peer == peer and publisher.is_for(offer):
             answer = publisher.answer(offer, tracks)
         else:
-            self._guard()
+            self._guard(is_inside=publisher is not None)
             fresh = Publisher(
                 self.host,
                 peer,
@@ -91,8 +91,8 @@ class Room:
 
     def subscribe(self, peer: str, user: int) -> Offer:
         """Offer a pool; a former one of the same peer is replaced."""
-        self._guard()
         before = self.subscribers.get(peer)
+        self._guard(is_inside=before is not None)
         subscriber = self.subscribers[peer] = Subscriber(self.host, peer, user, ended=self._subscriber_ended)
         if before is not None:
             before.link.close("renewed")
@@ -172,9 +172,11 @@ class Room:
         self.revision, self.epoch = revision, epoch
         return True
 
-    def _guard(self) -> None:
+    def _guard(self, *, is_inside: bool) -> None:
         if len(self.publishers) + len(self.subscribers) >= PEERS_PER_ROOM or self.host.pending >= PENDING_HANDSHAKES:
             raise MediaFull()
+        if not is_inside and self.host.load.is_full:
+            raise MediaFull("The media server forwards as much as it can without losing quality; try again later.")
 
     def _subscriber(self, peer: str) -> Subscriber:
         subscriber = self.subscribers.get(peer)

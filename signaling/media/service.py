@@ -259,6 +259,7 @@ class Service:
             "publishers": publishers,
             "subscribers": subscribers,
             "pending": self.host.pending,
+            "load": round(self.host.load.share, 4),
         }
         return {**sizes, "counters": asdict(self.host.mux.counters)}
 

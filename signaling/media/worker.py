@@ -3,6 +3,8 @@
     --control unix:/path | tcp:host:port   where web processes connect; tcp needs LECTERN_MEDIA_SECRET set
     --udp-host ADDRESS  --udp-port PORT     where browsers send to (repeat --udp-host for several addresses, one port)
     --public-address ADDRESS                what browsers are told instead (repeatable; for NAT and containers)
+    --beat                                  say on standard output, twice a second, that the event loop turns
+    --most-load SHARE                       of one processor; a worker that needs more takes nobody new
     --allow-test-loss                       tests only: lets a web process have packets lost on purpose
 
 It prints one JSON line when ready: `{"ready": true, "incarnation", "control", "udp_port", "candidates"}`. It ends when
@@ -35,10 +37,12 @@ from signaling.media.counters import Counters
 from signaling.media.dtls import Certificate
 from signaling.media.ice import SOCKET_BUFFER_BYTES, Mux
 from signaling.media.link import Host
+from signaling.media.load import MOST_LOAD, Load
 from signaling.media.service import Service
 
 EXIT_PORT_TAKEN = 3
 ANY = {"0.0.0.0", "::"}
+BEAT_SECONDS = 0.5
 GOODBYE_SECONDS = 0.2  # for close_notify and the last words to web processes
 
 
@@ -50,6 +54,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--udp-port", type=int, default=8081)
     parser.add_argument("--public-address", action="append", default=[])
     parser.add_argument("--port-retry-seconds", type=float, default=5.0)
+    parser.add_argument("--beat", action="store_true")
+    parser.add_argument("--most-load", type=float, default=MOST_LOAD)
     parser.add_argument("--allow-test-loss", action="store_true")
     return parser.parse_args(argv)
 
@@ -106,7 +112,8 @@ async def run(options: argparse.Namespace, sockets: list[socket.socket], candida
 
     port = sockets[0].getsockname()[1]
     mux = Mux(sockets, Counters())
-    host = Host(mux, Certificate(), tuple((address, port) for address in candidates))
+    load = Load(options.most_load)
+    host = Host(mux, Certificate(), tuple((address, port) for address in candidates), load)
     incarnation = secrets.token_hex(8)
     secret = os.environ.get("LECTERN_MEDIA_SECRET") or None
     service = Service(host, incarnation, secret=secret, allow_test_loss=options.allow_test_loss)
@@ -119,13 +126,27 @@ async def run(options: argparse.Namespace, sockets: list[socket.socket], candida
     gc.freeze()  # what is loaded now lives as long as the process; later collections need not look at it
     ready = {"ready": True, "incarnation": incarnation, "control": control, "udp_port": port, "candidates": candidates}
     print(json.dumps(ready), flush=True)
+    watch = asyncio.create_task(_watch(load, is_heard=options.beat), name="media load")
     try:
         await ended.wait()
         service.close("draining")
         await asyncio.sleep(GOODBYE_SECONDS)
     finally:
+        watch.cancel()
         server.close()
         mux.close()
+
+
+async def _watch(load: Load, *, is_heard: bool) -> None:
+    """Measure what this process needs; with `is_heard` tell the supervisor that its loop turns."""
+    if is_heard:
+        os.set_blocking(1, False)  # a supervisor that does not read must not stop the packets
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        load.measure(time.process_time(), time.monotonic())
+        if is_heard:
+            with contextlib.suppress(BlockingIOError):
+                os.write(1, b".")
 
 
 async def listen(endpoint: Endpoint, service: Service) -> asyncio.Server:

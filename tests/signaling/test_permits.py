@@ -9,7 +9,7 @@ from aiohttp import web
 
 from server.app import GATEWAY
 from server.live_sessions.tables import LiveSession
-from signaling.media.client import MediaClient, Wish
+from signaling.media.client import MediaClient, MediaFull, Wish
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class
 
@@ -24,6 +24,9 @@ class HeardWorker:
         self.closed: list[str] = []
         self.wishes: list[dict[tuple[int, str], Wish]] = []
         self.permits: list[tuple[dict[int, frozenset[str]], list[int], int, str]] = []
+
+    async def subscribe(self, room: int, peer: str, user: int) -> Any:
+        raise MediaFull("It is full.")
 
     async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
         return "v=0"
@@ -102,3 +105,10 @@ async def test_what_a_tab_does_not_look_at_reaches_the_worker_and_nonsense_does_
     cleo = await tab("cleo")
     assert (await cleo.wish("media_prefer", live_session_id=room, sources=[camera]))["error"]["code"] == "not_joined"
     assert worker.wishes == [{(world.id_of("ana"), "camera"): Wish(paused=True, width=320)}]
+
+
+async def test_a_full_worker_is_a_refusal_with_its_reason(worker: HeardWorker, tab: Connect, world: World) -> None:
+    room, (bo,) = await a_class(tab, world, "bo")
+    answer = await bo.wish("media_subscribe", live_session_id=room)
+    assert (answer["ok"], answer["error"]["code"]) == (False, "media_full")
+    assert answer["error"]["detail"] == "It is full."

@@ -96,6 +96,24 @@ async def test_a_peer_that_never_comes_is_closed(place: Place, monkeypatch: pyte
     await until(lambda: place.closed("publisher-1") == [("publish", "never_connected")])
 
 
+async def test_a_worker_at_its_capacity_takes_nobody_new_and_those_inside_go_on(place: Place) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    ana = await place.publishes(PublishingPeer(ANA))
+    bo = await place.subscribes(SubscribingPeer(BO))
+    place.host.load.share = place.host.load.most + 0.01
+    with pytest.raises(MediaFull, match="without losing quality"):
+        place.room.subscribe("cleo", 3)
+    with pytest.raises(MediaFull, match="without losing quality"):
+        place.answered(PublishingPeer(3))
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    bo = await place.subscribes(SubscribingPeer(BO))  # the same page anew
+    ana.send("microphone")
+    await until(lambda: bo.packets["0"])
+    place.host.load.share = place.host.load.most
+    place.room.subscribe("cleo", 3)
+
+
 async def test_a_source_that_falls_silent_is_told_and_again_when_it_returns(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

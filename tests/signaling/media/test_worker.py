@@ -64,7 +64,7 @@ async def test_a_killed_worker_is_told_lost_and_the_next_one_forwards_under_the_
 
 async def test_a_stalled_worker_counts_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signaling.media.client.PING_SECONDS", 0.1)
-    monkeypatch.setattr("signaling.media.client.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("signaling.media.client.PING_ANSWER_SECONDS", 0.2)
     running = start_worker(f"unix:{tmp_path}/media.sock")
     told = Told()
     client = MediaClient(running.control, told)
