@@ -12,7 +12,7 @@ from server.access import Role
 from server.courses.tables import Course, Enrollment
 from server.db.base import Base
 from server.db.database import Database
-from server.db.gathering import Gathering
+from server.db.gathering import JOINING_SECONDS, Gathering
 from server.notifications import service as notifications
 
 
@@ -43,7 +43,7 @@ class Arrivals:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reading = Gathering(self._read)
+        self._reading = Gathering(self._read, crowd_seconds=JOINING_SECONDS)
 
     async def of(self, user_id: int, after: int | None) -> Arrival:
         """Not older than this call. Raises DatabaseAway."""
@@ -53,7 +53,7 @@ class Arrivals:
     async def _read(self, asked: Sequence[Asked]) -> dict[Asked, Arrival]:
         people = {user_id for user_id, _ in asked}
         courses: dict[int, dict[int, Role]] = {user_id: {} for user_id in people}
-        async with self._database.read() as read:
+        async with self._database.look() as read:
             for user_id, course_id, role in await read.execute(_BELONGING, {"people": list(people)}):
                 if courses[user_id].get(course_id) is not Role.INSTRUCTOR:
                     courses[user_id][course_id] = Role(role)

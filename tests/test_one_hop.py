@@ -106,3 +106,22 @@ async def test_who_gives_up_while_a_statement_runs_leaves_its_connection_usable(
     assert task.cancelled()
     await put(database, 2)
     assert await numbers(database) == [2]
+
+
+async def test_a_look_is_one_visit_and_sees_what_is_committed_meanwhile(database: Database, visits: list[Any]) -> None:
+    async with database.read() as steady, database.look() as look:
+        count = text("SELECT count(*) FROM numbers")
+        assert await steady.scalar(count) == await look.scalar(count) == 0
+        async with database.work() as work:
+            await work.execute(text("INSERT INTO numbers (n) VALUES (1)"))
+        assert (await steady.scalar(count), await look.scalar(count)) == (0, 1)
+    visits.clear()
+    async with database.look() as look:
+        assert await look.scalar(count) == 1
+        connection = await (await look.session.connection()).get_raw_connection()
+        assert not connection.driver_connection.in_transaction  # type: ignore[union-attr]
+    assert len(visits) == 1
+    async with database.read() as read:  # the same connection begins as ever
+        assert await read.scalar(count) == 1
+        connection = await (await read.session.connection()).get_raw_connection()
+        assert connection.driver_connection.in_transaction  # type: ignore[union-attr]

@@ -94,7 +94,7 @@ class Authenticator:
 
     async def _read(self, sign_in_ids: Sequence[int]) -> dict[int, _Standing | None]:
         asked_at, forgotten = self._clock(), self._forgotten
-        async with self._database.read() as read:
+        async with self._database.look() as read:
             standing = {
                 sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
                 for sign_in_id, user_id, name, role, avatar_url in await read.execute(

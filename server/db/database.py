@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from server.db.engines import Engines, open_engines
+from server.db.engines import NO_TRANSACTION, Engines, open_engines
 from server.db.reach import Reach
 from server.errors import DatabaseAway, OutcomeUnknown
 from server.ports import Clock, Publisher, SystemClock
@@ -141,6 +141,21 @@ class Database:
         self._require()
         try:
             async with AsyncSession(self._engines.read, expire_on_commit=False, autoflush=False) as session:
+                yield Reading(session, self.clock.now())
+        except AWAY as error:
+            raise self._translated(error) from error
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[Reading]:
+        """Like read(), but each statement sees for itself what is committed: for questions that need no common view.
+
+        On SQLite that spares the end of a transaction, which is a visit to the driver's thread as a statement is.
+        """
+        self._require()
+        try:
+            async with AsyncSession(self._engines.read, expire_on_commit=False, autoflush=False) as session:
+                if self.is_sqlite:
+                    await session.connection(execution_options=NO_TRANSACTION)
                 yield Reading(session, self.clock.now())
         except AWAY as error:
             raise self._translated(error) from error

@@ -22,6 +22,7 @@ POSTGRES_CONNECTIONS = 10  # per process; an eleventh waits, at most POOL_WAIT_S
 POOL_WAIT_SECONDS = 10
 BUSY_TIMEOUT_MS = 5000
 BEGIN_WRITE, BEGIN_READ = "BEGIN IMMEDIATE", "BEGIN"
+NO_TRANSACTION = {"lectern_without_transaction": True}  # an execution option of SQLite's read connections
 LOCK_MS, STATEMENT_MS = 2_000, 5_000  # PostgreSQL's own bounds; then it answers with an error
 COMMAND_SECONDS = 6.0  # ours, for a server that does not answer at all; the connection is given up
 CONNECT_SECONDS = 2.0
@@ -87,6 +88,8 @@ def _sqlite(url: str, connections: int, begin: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
+        if NO_TRANSACTION.items() <= connection.get_execution_options().items():
+            return
         if begin == BEGIN_READ:  # takes no lock before its first statement, and goes with it
             connection.connection.dbapi_connection.begins = begin
         else:

@@ -17,14 +17,17 @@ V = TypeVar("V")
 
 AT_ONCE = 128  # questions in one query; the rest go with the next
 CROWD, CROWD_SECONDS = 8, 0.02  # when so many wait, more are coming: they are waited for, so that queries are few
+JOINING_SECONDS = 0.04  # the same for those who come into a class, which are many steps for many people
 WAITING = 4_000  # questions waiting for theirs; more are refused with `away`, to be asked again
 
 
 class Gathering(Generic[K, V]):
     """`answer` gets distinct keys and must have a value for each. What it raises, every one of its askers gets."""
 
-    def __init__(self, answer: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
-        self._answer = answer
+    def __init__(
+        self, answer: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, crowd_seconds: float = CROWD_SECONDS
+    ) -> None:
+        self._answer, self._crowd_seconds = answer, crowd_seconds
         self._asked: dict[K, asyncio.Future[V]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -44,7 +47,7 @@ class Gathering(Generic[K, V]):
         try:
             while self._asked:
                 if len(self._asked) >= CROWD:
-                    await asyncio.sleep(CROWD_SECONDS)
+                    await asyncio.sleep(self._crowd_seconds)
                 keys = list(self._asked)[:AT_ONCE]
                 await self._answer_all({key: self._asked.pop(key) for key in keys})
         finally:

@@ -86,7 +86,8 @@ class Connection(dialect.AsyncAdapt_aiosqlite_connection):
 
     def rollback(self) -> None:
         self.begins = None
-        super().rollback()
+        if self._connection.in_transaction:  # else there is nothing to go there for
+            super().rollback()
 
     def commit(self) -> None:
         self.begins = None

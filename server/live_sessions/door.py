@@ -10,7 +10,7 @@ from server.access import Role
 from server.courses.tables import Enrollment
 from server.db.base import Base
 from server.db.database import Database
-from server.db.gathering import Gathering
+from server.db.gathering import JOINING_SECONDS, Gathering
 from server.errors import Missing
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
 
@@ -35,7 +35,7 @@ class Door:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reading = Gathering(self._read)
+        self._reading = Gathering(self._read, crowd_seconds=JOINING_SECONDS)
 
     async def membership(self, user_id: int, live_session_id: int) -> Found:
         """The session, to be read only, and what `user_id` is to it, not older than this call.
@@ -49,7 +49,7 @@ class Door:
 
     async def _read(self, asked: Sequence[Asked]) -> dict[Asked, Found | None]:
         people = list({user_id for user_id, _ in asked})
-        async with self._database.read() as read:
+        async with self._database.look() as read:
             found_rows = await read.execute(_SESSIONS, {"rooms": list({room for _, room in asked})})
             rows = {row.id: row for row in found_rows.scalars()}
             courses = {row.course_id for row in rows.values() if row.course_id is not None}
