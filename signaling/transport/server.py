@@ -27,6 +27,7 @@ from signaling.transport.versions import require_proven_versions
 
 NAMESPACE = "/live"
 SETTLE_SECONDS = 5.0  # for handlers still running at the end; afterwards they are canceled
+UNREAD_SECONDS = 1.0  # at the end for clients to take what was sent to them; the rest they sync elsewhere
 LOOK_SECONDS = 0.02  # between looks at who still waits for an answer
 
 
@@ -87,6 +88,7 @@ class SocketServer:
         A transport whose wishes take longer than `work_seconds` is closed without their answers. Twice is fine.
         """
         self._engine.is_accepting = False
+        links = [link for socket in self._engine.sockets.values() if (link := socket.link) is not None]
         waiting, deadline = list(self._engine.sockets.values()), time.monotonic() + work_seconds
         while waiting:
             is_late = time.monotonic() >= deadline
@@ -97,6 +99,10 @@ class SocketServer:
             if waiting:
                 await asyncio.sleep(LOOK_SECONDS)
         await self._hub.tasks.settle(SETTLE_SECONDS)
+        for _ in range(round(UNREAD_SECONDS / LOOK_SECONDS)):
+            if not any(link.unread_bytes for link in links):
+                break
+            await asyncio.sleep(LOOK_SECONDS)
         if self._siblings is not None:
             await self._siblings.close()
 

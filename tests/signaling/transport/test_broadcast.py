@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from signaling.transport import Ready, TransportLimits, packets
+from signaling.transport import server as server_module
 from tests.signaling.transport.conftest import Live, Start
 from tests.signaling.transport.raw import RawClient, RawSocket
 
@@ -122,6 +123,28 @@ async def test_droppable_events_are_skipped_for_a_busy_client_only(start: Start,
     assert not busy.emit_droppable("typing", {})
     assert busy.emit("said", {})
     assert not stuck.ws.closed
+
+
+async def test_a_closing_server_waits_until_what_it_sent_is_taken(
+    live: Live, raw: RawClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "UNREAD_SECONDS", 20.0)
+    late = await stalled(raw, live.url)
+    (connection,) = live.server.connections()
+    sent = 0
+    async with asyncio.timeout(20):
+        while not connection.is_busy:
+            sent += live.server.broadcast("class", "said", {"t": "x" * 50_000})
+            await asyncio.sleep(0)
+        closing = asyncio.create_task(live.server.close())
+        while live.server.transports:
+            await asyncio.sleep(0)
+        assert not closing.done()
+        late.ws._response.connection.transport.resume_reading()  # type: ignore[union-attr]
+        for _ in range(sent):
+            assert str(await late.receive()).startswith('42/live,["said"')
+        await late.closed()
+        await closing
 
 
 @pytest.mark.parametrize(
