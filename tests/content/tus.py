@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,18 @@ from tests.api import Answer, Api
 
 OFFSET_STREAM = "application/offset+octet-stream"
 VERSION = {"Tus-Resumable": "1.0.0"}
+MP4_HEAD = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
+MP3_HEAD = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x00"
+
+
+def part_size(uploads: Path) -> int:
+    """The bytes of what is unfinished."""
+    return sum(path.stat().st_size for path in (uploads / "incoming").glob("*.part"))
+
+
+def id_in(path: str) -> int:
+    """The lesson of an upload's address."""
+    return int(path.rpartition("/")[2])
 
 
 def metadata(**fields: Any) -> str:
