@@ -29,13 +29,24 @@ KINDS = {
     "opus": ("ogg", "ogg", "", "libopus"),
 }
 VIDEO_KINDS = ("mp4", "silent mp4", "mov", "avi", "wmv")
+# The same containers with other things inside, as other programs and devices make them.
+MORE_KINDS = {
+    "mp4 by an old phone": ("mp4", "mp4", "mpeg4", "libmp3lame"),
+    "mov by a camera": ("mov", "mov", "mjpeg", "pcm_s16le"),
+    "avi by a camera": ("avi", "avi", "mjpeg", "pcm_s16le"),
+    "wmv by an old program": ("asf", "wmv", "wmv1", "wmav1"),
+    "mp3 at half the rate": ("mp3", "mp3", "", "libmp3lame"),
+    "wav of 24 bits": ("wav", "wav", "", "pcm_s24le"),
+    "m4a without loss": ("ipod", "m4a", "", "alac"),
+    "aac at half the rate": ("adts", "aac", "", "aac"),
+}
 
 
 def make(folder: Path, kind: str, seconds: float = 2.0, size: tuple[int, int] = (160, 120)) -> Path:
     """A file of `kind` in `folder`."""
-    container, extension, picture, sound = KINDS[kind]
+    container, extension, picture, sound = {**KINDS, **MORE_KINDS}[kind]
     path = folder / f"{kind.replace(' ', '-')}.{extension}"
-    rate = 48_000 if sound == "libopus" else RATE
+    rate = 48_000 if sound == "libopus" else RATE // 2 if kind.endswith("half the rate") else RATE
     with av.open(str(path), "w", format=container) as made:
         # The codec's name decides the kind of stream, which types cannot know.
         shown: Any = made.add_stream(picture, rate=FPS) if picture else None
@@ -44,7 +55,7 @@ def make(folder: Path, kind: str, seconds: float = 2.0, size: tuple[int, int] = 
             heard.bit_rate = 64_000
         if shown is not None:
             shown.width, shown.height = size
-            shown.pix_fmt = "yuv420p"
+            shown.pix_fmt = "yuvj420p" if picture == "mjpeg" else "yuv420p"
             for number in range(round(seconds * FPS)):
                 frame = _picture(number, size)
                 frame.pts, frame.time_base = number, Fraction(1, FPS)
