@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from server import VERSION
+from server import VERSION, pace
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -31,7 +31,8 @@ def cli() -> None:
 @cli.command()
 def demo() -> None:
     """Serve a seeded classroom on this machine, with one-click sign-in links."""
-    from server.start import start_demo
+    with pace.loading():
+        from server.start import start_demo
 
     start_demo(_settings())
 
@@ -43,7 +44,8 @@ def demo() -> None:
 )
 def serve(only: str | None, workers: int) -> None:
     """Serve; on an empty database print a one-time link that makes the first instructor."""
-    from server import start
+    with pace.loading():
+        from server import start
 
     if only in ("media", "jobs"):
         if workers > 1:
