@@ -34,6 +34,7 @@ from signaling.transport.adoption import Door
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
 DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
 IDLE_SECONDS = 75.0  # for the next request, or the rest of its head; longer than proxies keep a connection
+READ_BYTES = 256 * 1024  # of a body wait for its reader; then its sender waits. Less stops and starts fast uploads often
 ALONE_BACKLOG = 32  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)
@@ -143,6 +144,7 @@ def runner_of(app: web.Application, *, idle_seconds: float = IDLE_SECONDS) -> we
         shutdown_timeout=SHUTDOWN_SECONDS,
         handle_signals=False,
         keepalive_timeout=idle_seconds,
+        read_bufsize=READ_BYTES,
     )
 
 

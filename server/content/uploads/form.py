@@ -1,23 +1,18 @@
-"""A multipart form read in the order it comes, each part bounded; aiohttp's reader is known to this file alone.
-
-Its chunks are asked for at 256 KiB: the default of 8 KiB costs half the throughput. Whatever it raises about the
-client's bytes becomes `malformed`, a NUL in a file name included, which it would let pass as a fault of ours.
-"""
+"""A multipart form (RFC 7578) read in the order it comes, each part bounded, every complaint in our words."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
+from email.message import Message
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import content_disposition_filename, parse_content_disposition, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from server.content.uploads.part_file import GATHERED_BYTES
+from server.content.uploads.delimited import LONGEST_BOUNDARY, Delimited
 from server.errors import Invalid, Malformed, Stalled
 
-T = TypeVar("T")
 MOST_PARTS = 16
 LARGEST_FIELD_BYTES = 64 * 1024  # a description of 10,000 characters fits in any script
 LARGEST_FORM_BYTES = MOST_PARTS * (LARGEST_FIELD_BYTES + 8 * 1024)  # all that may surround the file
@@ -36,15 +31,12 @@ class FieldPart:
 class FilePart:
     """The part that carries the file; `file_name` and `declared_type` are the client's words."""
 
-    def __init__(self, reader: BodyPartReader, file_name: str, declared_type: str) -> None:
-        self._reader, self.file_name, self.declared_type = reader, file_name, declared_type
+    def __init__(self, body: Delimited, file_name: str, declared_type: str) -> None:
+        self._body, self.file_name, self.declared_type = body, file_name, declared_type
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[memoryview]:
         """All bytes of the file, in order. Raises Malformed, Stalled, ConnectionError when the client is gone."""
-        while not self._reader.at_eof():
-            chunk = await _reading(self._reader.read_chunk(GATHERED_BYTES))
-            if chunk:
-                yield bytes(chunk)
+        return self._body.content()
 
 
 async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator[FieldPart | FilePart]:
@@ -52,23 +44,21 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
 
     Raises Malformed, Invalid, Stalled, ConnectionError.
     """
-    reader = await _opened(request)
+    body = await _opened(request)
     has_file = False
     for _ in range(MOST_PARTS):
-        part = await _reading(reader.next())
-        if part is None:
+        head = await body.head()
+        if head is None:
             return
-        if not isinstance(part, BodyPartReader):
-            raise Malformed("A form inside the form is not understood.")
-        name, file_name = _names(part)
-        if name != file_field:
-            yield FieldPart(name, await _value(part, name))
+        part = _described(head)
+        if part.name != file_field:
+            yield FieldPart(part.name, await _value(body, part.name))
             continue
         if has_file:
             raise Invalid(errors=[{"pointer": f"/{file_field}", "detail": "was sent twice"}])
         has_file = True
-        yield FilePart(part, file_name, part.headers.get("Content-Type", ""))
-    if await _reading(reader.next()) is not None:
+        yield FilePart(body, part.file_name, part.type)
+    if await body.head() is not None:
         raise Malformed(f"The form has more than {MOST_PARTS} parts.")
 
 
@@ -79,44 +69,76 @@ async def ask_for_body(request: web.Request) -> None:
         request.writer.output_size = 0  # the answer proper has not begun
 
 
-async def _opened(request: web.Request) -> MultipartReader:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a part's head says."""
+
+    name: str
+    file_name: str
+    type: str
+
+
+async def _opened(request: web.Request) -> Delimited:
+    """Raises Malformed. Whoever waits to be asked for the body is."""
     if not request.content_type.startswith("multipart/"):
         raise Malformed("Send the file as multipart/form-data.")
-    await ask_for_body(request)
     try:
-        return await request.multipart()
+        boundary = _boundary(request.headers.get("Content-Type", ""))
     except _BAD_BYTES as error:
         raise Malformed("The form's boundary is missing or cannot be used.") from error
+    await ask_for_body(request)
+
+    async def more() -> bytes:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                return await request.content.readany()
+        except TimeoutError as error:
+            raise Stalled("No bytes came for 30 seconds.") from error
+        except _BAD_BYTES as error:
+            raise Malformed("The form cannot be parsed; it is damaged or ends too early.") from error
+
+    return Delimited(more, boundary)
 
 
-def _names(part: BodyPartReader) -> tuple[str, str]:
+def _boundary(header: str) -> bytes:
+    """The `boundary` parameter. Raises ValueError."""
+    message = Message()
+    message["Content-Type"] = header
+    found = message.get_param("boundary")
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_BOUNDARY:
+        raise ValueError("no boundary")
+    return found.encode("ascii")
+
+
+def _described(head: bytes) -> _Described:
+    """Raises Malformed for what cannot be read, and for a form inside the form."""
+    headers: dict[str, str] = {}
+    for line in head.split(b"\r\n") if head else ():
+        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
+        if not colon or not name.strip():
+            raise Malformed("A part's header cannot be read.")
+        headers.setdefault(name.strip().lower(), value.strip())
+    _, parameters = parse_content_disposition(headers.get("content-disposition"))
     try:
-        name, file_name = part.name or "", part.filename or ""
+        name = content_disposition_filename(parameters, "name") or ""
+        file_name = content_disposition_filename(parameters, "filename") or ""
     except _BAD_BYTES as error:
         raise Malformed("A part's name cannot be read.") from error
     if "\x00" in name or "\x00" in file_name:
         raise Malformed("A part's name contains a NUL character.")
-    return name, file_name
+    declared = headers.get("content-type", "")
+    if declared.lower().startswith("multipart/"):
+        raise Malformed("A form inside the form is not understood.")
+    return _Described(name, file_name, declared)
 
 
-async def _value(part: BodyPartReader, name: str) -> str:
+async def _value(body: Delimited, name: str) -> str:
     value = b""
-    while not part.at_eof():
-        value += await _reading(part.read_chunk(LARGEST_FIELD_BYTES))
+    async for piece in body.content():
+        value += piece
         if len(value) > LARGEST_FIELD_BYTES:
             raise Invalid(errors=[{"pointer": f"/{name[:40]}", "detail": "is too long"}])
     try:
         return value.decode()
     except UnicodeDecodeError as error:
         raise Invalid(errors=[{"pointer": f"/{name[:40]}", "detail": "is not UTF-8"}]) from error
-
-
-async def _reading(reading: Awaitable[T]) -> T:
-    """One step of the parser, bounded in time, its complaints in our words."""
-    try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            return await reading
-    except TimeoutError as error:
-        raise Stalled("No bytes came for 30 seconds.") from error
-    except _BAD_BYTES as error:
-        raise Malformed("The form cannot be parsed; it is damaged or ends too early.") from error

@@ -49,7 +49,7 @@ class PartFile:
     ) -> None:
         await asyncio.shield(asyncio.ensure_future(self._leave()))
 
-    async def write(self, data: bytes, judge: Callable[[PartFile], None]) -> None:
+    async def write(self, data: bytes | memoryview, judge: Callable[[PartFile], None]) -> None:
         """Take the next bytes; `judge` is asked once the first ones are there and at every size, and may raise.
 
         Raises NoRoom, OSError.
