@@ -34,7 +34,7 @@ from signaling.transport.adoption import Door
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
 DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
 IDLE_SECONDS = 75.0  # for the next request, or the rest of its head; longer than proxies keep a connection
-READ_BYTES = 256 * 1024  # of a body wait for its reader; then its sender waits. Less stops and starts fast uploads often
+READ_BYTES = 256 * 1024  # of a body wait for its reader, then its sender waits; less stops a fast one at every read
 ALONE_BACKLOG = 32  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
 log = structlog.get_logger(__name__)
