@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FALL = 0.95  # an estimate below this share of the one before has fallen
-BELOW = 0.7  # and counts when it is below this share of what is sent
+BELOW = 0.6  # and counts when it is below this share of what is sent
 LOSS = 0.25  # of packets, in two reports running; repairs cope with less
 QUEUE_SECONDS = 0.25  # that the round trip has grown by, in two running; once may be a busy machine
 KEPT = 0.85  # of what passed, as estimates do: what has queued up drains meanwhile
