@@ -175,8 +175,15 @@ class Program:
 
     async def kill_media(self) -> int:
         """kill -9 of the media worker; returns its process id."""
+        return self._signal_media(signal.SIGKILL)
+
+    async def stall_media(self) -> int:
+        """The media worker stands still, and is not dead; returns its process id."""
+        return self._signal_media(signal.SIGSTOP)
+
+    def _signal_media(self, which: signal.Signals) -> int:
         (pid,) = [child for child in self.children() if "signaling.media.worker" in command_of(child)]
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, which)
         return pid
 
     async def kill_both(self) -> None:

@@ -23,7 +23,7 @@ from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
 from tests.fakes import HeardFacts
-from tests.processes import command_of, is_alive, pause
+from tests.processes import is_alive
 from tests.program import ROOT, Program
 from tests.services import Postgres, Redis, free_port
 
@@ -78,8 +78,7 @@ async def test_a_killed_media_worker_is_replaced_while_the_server_goes_on(run_pr
 
 async def test_a_media_worker_that_stands_still_is_replaced(run_program: RunProgram) -> None:
     demo = await run_program("demo")
-    (stalled,) = [child for child in demo.children() if "signaling.media.worker" in command_of(child)]
-    pause(stalled)
+    stalled = await demo.stall_media()
     begun = time.monotonic()
     async with asyncio.timeout(10):
         while not any(line["event"] == "media worker restarted" for line in demo.logged):
