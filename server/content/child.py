@@ -32,16 +32,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cage:
-    """What one run may use; `wall_seconds` is enforced from outside, the rest by the kernel."""
+    """What one run may use; `wall_seconds` is enforced from outside, the rest by the kernel.
+
+    `first_cpu_seconds` is for finding out what the file is; a file that makes this hard gets no further.
+    """
 
     address_bytes: int
     cpu_seconds: int
     file_bytes: int
     wall_seconds: float
+    first_cpu_seconds: int = 20
 
 
-INSPECT = Cage(768 * MEBIBYTE, 30, 16 * MEBIBYTE, 60)
-PACKAGE = Cage(1024 * MEBIBYTE, 300, 1024 * MEBIBYTE, 600)
+PROCESS = Cage(1024 * MEBIBYTE, 300, 1024 * MEBIBYTE, 600)
 SHEET = Cage(1024 * MEBIBYTE, 120, 64 * MEBIBYTE, 300)
 PICTURE = Cage(768 * MEBIBYTE, 20, 64 * MEBIBYTE, 30)
 
@@ -79,6 +82,7 @@ async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], No
     limits = {
         "address_bytes": cage.address_bytes,
         "cpu_seconds": cage.cpu_seconds,
+        "first_cpu_seconds": min(cage.first_cpu_seconds, cage.cpu_seconds),
         "file_bytes": cage.file_bytes,
     }
     argument = json.dumps({**order, "limits": limits, "parent": os.getpid()})

@@ -65,7 +65,7 @@ async def _kept(path: Path, intake: Intake, folder: str) -> str:
     scratch = await intake.disk.run(intake.storage.scratch_of, f"picture-{token}")
     made = scratch / "picture.webp"
     try:
-        order = {"command": "picture", "path": str(path), "output": str(made)}
+        order = {"command": "picture", "path": str(path), "output": str(scratch)}
         await child.run(child.PICTURE, order)
         key = f"{folder}/{token}.webp"
         await intake.disk.run(intake.storage.adopt, key, made)

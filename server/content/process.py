@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.content import child, formats
+from server.content import child
 from server.content.child import WorkerRefused
 from server.content.disk import Disk
 from server.content.formats import VIDEO
 from server.content.progress_told import Told
 from server.content.rules import UploadStatus
-from server.content.service import CONVERT, PROCESS, SEEK_SHEET
+from server.content.service import CONVERT, SEEK_SHEET
 from server.content.storage import LocalStorage
 from server.content.tables import Content
 from server.content.uploads.turn import Turn
@@ -44,7 +44,7 @@ class Original:
 
 
 class Processing:
-    """Handles both lanes: PROCESS looks and does what is quick, CONVERT transcodes."""
+    """Handles both lanes: PROCESS looks and does what is quick, CONVERT converts."""
 
     def __init__(self, database: Database, storage: LocalStorage, disk: Disk) -> None:
         self._database, self._storage, self._disk = database, storage, disk
@@ -54,20 +54,21 @@ class Processing:
         original = await self._original(job)
         if original is None:
             return
-        async with Told(self._database, original.user_id, original.content_id, original.course_id) as told:
-            try:
-                if job.kind == PROCESS:
-                    told.stage("checking", 0)
-                    found = await self._inspected(original)
-                    if found["plan"] == "transcode":
-                        told.stage("waiting", 0)
-                        await self._hand_over(original, found)
-                        return
-                else:
-                    found = job.payload
-                await self._derive(original, found, told)
-            except WorkerRefused as refused:
-                raise Refusal(refused.code, refused.detail) from refused
+        scratch = await self._disk.run(self._storage.scratch_of, f"content-{original.content_id}")
+        try:
+            async with Told(self._database, original.user_id, original.content_id, original.course_id) as told:
+                told.stage("checking", 0)
+                made = await self._made(job, original, scratch, told)
+                if "later" in made:
+                    told.stage("waiting", 0)
+                    await self._hand_over(original, made["later"])
+                    return
+                told.stage("publishing", 0)
+                await self._publish(original, made, scratch)
+        except WorkerRefused as refused:
+            raise Refusal(refused.code, refused.detail) from refused
+        finally:
+            await self._disk.run(self._storage.remove_scratch, scratch.name)
 
     async def give_up(self, job: Claimed, code: str, detail: str) -> None:
         """Say so in the row, to the uploader's devices, and in their inbox."""
@@ -95,42 +96,23 @@ class Processing:
         assert row.original_key is not None
         return Original(row.id, row.course_id, row.created_by, row.content_type, row.original_key, path)
 
-    async def _demuxer(self, original: Original) -> str:
-        head = await self._disk.run(self._storage.read, original.key, 0, formats.SNIFFED_BYTES)
-        found = formats.sniff(head)
-        if found is None:
-            raise Refusal("content_mismatch", "The bytes are not what they claim to be.")
-        return found.demuxer
+    async def _made(self, job: Claimed, original: Original, scratch: Path, told: Told) -> dict[str, Any]:
+        """One process looks and does the rest."""
+        converts = job.kind == CONVERT
+        order = {
+            "command": "process",
+            "path": str(original.path),
+            "kind": original.kind,
+            "converts": converts,
+            "output": str(scratch),
+        }
+        cage = child.transcoding(job.payload["duration"]) if converts else child.PROCESS
+        return await child.run(cage, order, told.stage)
 
-    async def _inspected(self, original: Original) -> dict[str, Any]:
-        demuxer = await self._demuxer(original)
-        order = {"command": "inspect", "path": str(original.path), "demuxer": demuxer, "kind": original.kind}
-        return await child.run(child.INSPECT, order)
-
-    async def _hand_over(self, original: Original, found: dict[str, Any]) -> None:
+    async def _hand_over(self, original: Original, payload: dict[str, Any]) -> None:
         async with self._database.work("hand over") as work:
             if not await queue.is_pending(work, [CONVERT], original.content_id):
-                payload = {"plan": "transcode", "duration": found["duration"]}
                 await queue.enqueue(work, CONVERT, original.content_id, payload)
-
-    async def _derive(self, original: Original, found: dict[str, Any], told: Told) -> None:
-        scratch = await self._disk.run(self._storage.scratch_of, f"content-{original.content_id}")
-        try:
-            order = {
-                "command": "derive",
-                "path": str(original.path),
-                "demuxer": await self._demuxer(original),
-                "kind": original.kind,
-                "plan": found["plan"],
-                "duration": found["duration"],
-                "output": str(scratch),
-            }
-            cage = child.PACKAGE if found["plan"] == "copy" else child.transcoding(found["duration"])
-            made = await child.run(cage, order, told.stage)
-            told.stage("publishing", 0)
-            await self._publish(original, made, scratch)
-        finally:
-            await self._disk.run(self._storage.remove_scratch, scratch.name)
 
     async def _publish(self, original: Original, made: dict[str, Any], scratch: Path) -> None:
         file_key = await self._adopted(original, made["file"], scratch)

@@ -6,12 +6,15 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from server.content import child, rules
 from server.content.formats import sniff
+from server.content.worker.inspect import inspect
+from server.content.worker.refusal import Refused
 from tests.api import Api
 from tests.content.forms import files_under, until_settled, upload
 from tests.content.samples import png
@@ -80,6 +83,10 @@ NAMES = {
 }
 
 
+def order_of(path: Path, kind: str, output: Path) -> dict[str, Any]:
+    return {"command": "process", "path": str(path), "kind": kind, "converts": True, "output": str(output)}
+
+
 @pytest.fixture
 def closed_port() -> Iterator[socket.socket]:
     """A listener that nobody may ever reach."""
@@ -130,8 +137,7 @@ async def test_what_only_begins_like_media_fails_and_says_so(
 async def test_half_a_video_is_called_truncated(api: ApiOf, world: World, sample: Sample, tmp_path: Path) -> None:
     course = await world.course("ana")
     whole = tmp_path / "whole.mp4"
-    order = {"command": "derive", "path": str(sample("mp4")), "demuxer": "mov", "kind": "video", "plan": "copy"}
-    await child.run(child.PACKAGE, {**order, "duration": 2.0, "output": str(tmp_path)})
+    await child.run(child.PROCESS, order_of(sample("mp4"), "video", tmp_path))
     content = (tmp_path / "video.mp4").read_bytes()  # its index is in front
     whole.write_bytes(content[: len(content) // 2])
     answer = await upload(api("ana"), whole, "half.mp4", course.id, "video")
@@ -166,9 +172,8 @@ async def test_a_playlist_reaches_neither_files_nor_the_network_whatever_demuxer
         script.write_text(text)
         before = canary.stat().st_atime_ns
         for demuxer in ("mov", "avi", "asf", "mp3", "ogg"):
-            order = {"command": "inspect", "path": str(script), "demuxer": demuxer, "kind": "video"}
-            with pytest.raises(child.WorkerRefused):
-                await child.run(child.INSPECT, order)
+            with pytest.raises(Refused):
+                inspect(str(script), demuxer, "video")
         assert canary.stat().st_atime_ns == before
     with pytest.raises(BlockingIOError):
         closed_port.accept()
@@ -191,13 +196,13 @@ async def test_a_name_that_climbs_is_kept_as_words_only(
 
 async def test_a_worker_that_asks_for_too_much_is_stopped(tmp_path: Path, sample: Sample) -> None:
     tight = child.Cage(768 * child.MEBIBYTE, 30, 4096, 60)
-    order = {"command": "derive", "path": str(sample("mp4")), "demuxer": "mov", "kind": "video", "plan": "copy"}
+    order = order_of(sample("mp4"), "video", tmp_path)
     with pytest.raises((child.WorkerCrashed, child.WorkerRefused)):
-        await child.run(tight, {**order, "duration": 2.0, "output": str(tmp_path)})
+        await child.run(tight, order)
     assert all(path.stat().st_size <= 4096 for path in tmp_path.iterdir())
     impatient = child.Cage(768 * child.MEBIBYTE, 30, 1 << 30, 0.01)
     with pytest.raises(child.WorkerTimedOut):
-        await child.run(impatient, {**order, "duration": 2.0, "output": str(tmp_path)})
+        await child.run(impatient, order)
 
 
 async def test_pictures_are_made_anew_and_bombs_are_not_unpacked(

@@ -1,6 +1,7 @@
 """One piece of work on one uploaded file: read the order, enter the cage, do it, say how it went in JSON lines.
 
-Order (the one argument, JSON): {command, parent, limits, ...what the command needs}. Lines on standard output:
+Order (the one argument, JSON): {command, parent, limits, path, output, ...what the command needs}; `path` is the one
+file that can be read, `output` the folder that can be written. Lines on standard output:
 {"stage", "percent"} while working; last {"result": {...}} or {"refused": code, "detail": sentence}. Ends with status 0
 in both cases; anything else is a crash and may be tried again.
 """
@@ -20,7 +21,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def main(order: dict[str, Any]) -> None:
     """Carry out one order."""
-    limits.enter(order.pop("limits"), order.pop("parent"))
+    limits.enter(order.pop("limits"), order.pop("parent"), order["path"], order.get("output"))
     from server.content.worker.refusal import Refused
 
     command = order.pop("command")
@@ -50,19 +51,15 @@ def tell(stage: str, percent: float) -> None:
 def _commands() -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
     """Imported late: the media libraries load inside the cage."""
 
-    def inspect(order: dict[str, Any]) -> dict[str, Any]:
-        from server.content.worker.inspect import inspect
+    def process(order: dict[str, Any]) -> dict[str, Any]:
+        from server.content.worker.derive import process
 
-        return inspect(order["path"], order["demuxer"], order["kind"])
-
-    def derive(order: dict[str, Any]) -> dict[str, Any]:
-        from server.content.worker.derive import derive
-
-        return derive(order, tell)
+        return process(order, tell)
 
     def sheet(order: dict[str, Any]) -> dict[str, Any]:
         from server.content.worker.sheet import sheet
 
+        limits.go_on()
         return sheet(order["path"], order["duration"], order["output"])
 
     def picture(order: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +67,7 @@ def _commands() -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
 
         return reencode(order["path"], order["output"])
 
-    return {"inspect": inspect, "derive": derive, "sheet": sheet, "picture": picture}
+    return {"process": process, "sheet": sheet, "picture": picture}
 
 
 if __name__ == "__main__":

@@ -6,29 +6,53 @@ The uploader's bytes are never served: rewriting the container drops what was ap
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import av.error
 
-from server.content.worker import remux, transcode
+from server.content.formats import AUDIO, SNIFFED_BYTES, sniff
+from server.content.worker import limits, remux, transcode
 from server.content.worker.described import described
-from server.content.worker.inspect import open_named
+from server.content.worker.inspect import inspect, open_named
 from server.content.worker.pictures import thumbnail_of
 from server.content.worker.refusal import Refused
 
 Tell = Callable[[str, float], None]
 # A rewritten file this much shorter than the original said it was has lost its end.
 MISSING_SHARE, MISSING_SECONDS = 0.05, 0.5
+SHORT_SOUND_SECONDS = 900.0
 
 
-def derive(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Order: path, demuxer, kind, plan, duration, output (a folder). Raises Refused.
+def process(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Look into the file, and make of it what browsers play. Raises Refused.
 
-    Result: {duration, width, height, file: {name, size, sha256, mime_type}, thumbnail: {...} or None}.
+    Order: path, kind, output (a folder), converts (whether to take the time a long conversion needs).
+    Result: {duration, width, height, file: {name, size, sha256, mime_type}, thumbnail: {...} or None}, or
+    {later: {duration}} for what has to be converted.
     """
+    with open(order["path"], "rb") as file:
+        known = sniff(file.read(SNIFFED_BYTES))
+    if known is None:
+        raise Refused("content_mismatch", "The bytes are not what they claim to be.")
+    found = inspect(order["path"], known.demuxer, order["kind"])
+    if found["plan"] == "transcode" and not order["converts"] and not _is_short_sound(order["kind"], found["duration"]):
+        return {"later": {"duration": found["duration"]}}
+    limits.go_on()
+    return _derived({**order, **found, "demuxer": known.demuxer}, tell)
+
+
+def _is_short_sound(kind: str, duration: float) -> bool:
+    """Converted at once: it takes a few seconds."""
+    return kind == AUDIO and 0 < duration <= SHORT_SOUND_SECONDS
+
+
+def _derived(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
     folder, kind = Path(order["output"]), order["kind"]
     name, mime_type, muxer = _target(kind, order)
     target = folder / name
@@ -38,15 +62,29 @@ def derive(order: dict[str, Any], tell: Tell) -> dict[str, Any]:
         make(order["path"], order["demuxer"], kind, target, muxer, lambda done: tell(stage, _share(done, order)))
     except av.error.FFmpegError as error:
         raise _refusal(error) from error
-    tell("thumbnail", 0)
-    shown = _look_at(target, kind, order["duration"], folder)
+    with _flushed(target):
+        tell("thumbnail", 0)
+        shown = _look_at(target, kind, order["duration"], folder)
+        file = described(target, mime_type)
     return {
         "duration": shown["duration"],
         "width": shown["width"],
         "height": shown["height"],
-        "file": described(target, mime_type),
+        "file": file,
         "thumbnail": described(shown["thumbnail"], "image/webp") if shown["thumbnail"] else None,
     }
+
+
+@contextmanager
+def _flushed(target: Path) -> Iterator[None]:
+    """The file goes to the disk while the block looks at it."""
+    with target.open("rb") as file:
+        flushing = threading.Thread(target=os.fsync, args=(file.fileno(),))
+        flushing.start()
+        try:
+            yield
+        finally:
+            flushing.join()
 
 
 def _target(kind: str, order: dict[str, Any]) -> tuple[str, str, str]:

@@ -42,7 +42,10 @@ def thumbnail_of(container: Any, duration: float, target: Path) -> tuple[int, in
 
 
 def reencode(path: str, output: str) -> dict[str, Any]:
-    """Make an uploaded image anew as WebP, upright, at most 1280 on a side: {width, height, size}. Raises Refused."""
+    """Make an uploaded image anew in `output`, as WebP, upright, at most 1280 on a side. Raises Refused.
+
+    Result: {width, height, size}.
+    """
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
@@ -59,5 +62,6 @@ def reencode(path: str, output: str) -> dict[str, Any]:
     except (OSError, ValueError, SyntaxError, IndexError) as error:
         raise Refused("content_mismatch", "The picture is damaged.") from error
     image.thumbnail((WIDTH, HEIGHT))
-    image.save(output, "WEBP", quality=QUALITY)
-    return {"width": image.width, "height": image.height, "size": Path(output).stat().st_size}
+    target = Path(output) / "picture.webp"
+    image.save(target, "WEBP", quality=QUALITY)
+    return {"width": image.width, "height": image.height, "size": target.stat().st_size}
