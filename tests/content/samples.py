@@ -63,7 +63,7 @@ def make(folder: Path, kind: str, seconds: float = 2.0, size: tuple[int, int] = 
             made.mux(shown.encode(None))
         if heard is not None:
             for start in range(0, round(seconds * rate), 1024):
-                block = _tone(start, min(1024, round(seconds * rate) - start), rate)
+                block = tone(start, min(1024, round(seconds * rate) - start), rate)
                 made.mux(heard.encode(block))
             made.mux(heard.encode(None))
     return path
@@ -92,7 +92,7 @@ def _picture(number: int, size: tuple[int, int]) -> av.VideoFrame:
     return frame
 
 
-def _tone(start: int, count: int, rate: int) -> av.AudioFrame:
+def tone(start: int, count: int, rate: int) -> av.AudioFrame:
     """440 Hz."""
     wave = array.array(
         "h", (int(8000 * math.sin(2 * math.pi * 440 * (start + i // 2) / rate)) for i in range(2 * count))
