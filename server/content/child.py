@@ -42,6 +42,7 @@ class Cage:
     file_bytes: int
     wall_seconds: float
     first_cpu_seconds: int = 20
+    niceness: int = 10
 
 
 PROCESS = Cage(1024 * MEBIBYTE, 300, 1024 * MEBIBYTE, 600)
@@ -52,7 +53,7 @@ PICTURE = Cage(768 * MEBIBYTE, 20, 64 * MEBIBYTE, 30)
 def transcoding(duration_seconds: float) -> Cage:
     """A cage that grows with the length: ten times the playing time, at least ten minutes."""
     seconds = max(600, int(duration_seconds * 10))
-    return Cage(2048 * MEBIBYTE, seconds, 4096 * MEBIBYTE, seconds * 2)
+    return Cage(2048 * MEBIBYTE, seconds, 4096 * MEBIBYTE, seconds * 2, niceness=19)
 
 
 class WorkerRefused(Exception):
@@ -84,6 +85,7 @@ async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], No
         "cpu_seconds": cage.cpu_seconds,
         "first_cpu_seconds": min(cage.first_cpu_seconds, cage.cpu_seconds),
         "file_bytes": cage.file_bytes,
+        "niceness": cage.niceness,
     }
     argument = json.dumps({**order, "limits": limits, "parent": os.getpid()})
     process = await asyncio.create_subprocess_exec(

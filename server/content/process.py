@@ -1,13 +1,15 @@
 """From uploaded to playable: look, rewrite or convert, publish; each step may be repeated by the next try.
 
-What browsers play is ready in a second; the rest is handed to a lane of its own. The bytes are renamed into place and
-synced before the row says `completed`, so a crash leaves either nothing or a file that the sweep collects.
+What browsers play is ready in a second; the rest is handed to a lane of its own, where films wait for classes to end.
+The bytes are renamed into place and synced before the row says `completed`, so a crash leaves either nothing or a file
+that the sweep collects.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from server.content import child
 from server.content.child import WorkerRefused
 from server.content.disk import Disk
 from server.content.formats import VIDEO
-from server.content.progress_told import Told
+from server.content.progress_told import Told, note
 from server.content.rules import UploadStatus
 from server.content.service import CONVERT, SEEK_SHEET
 from server.content.storage import LocalStorage
@@ -27,8 +29,14 @@ from server.db.database import Database
 from server.events import ContentFailed, ContentReady
 from server.jobs import queue
 from server.jobs.queue import Claimed
-from server.jobs.runner import Refusal
+from server.jobs.runner import NotYet, Refusal
+from server.live_sessions.service import is_a_class_on
 from server.notifications.service import notify
+
+WAITING = "waiting"
+LOOK_AGAIN = timedelta(seconds=5)
+# A class that never ends does not starve a lesson: then it is converted beside it, by one thread that yields to all.
+LONGEST_WAIT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +44,10 @@ class Original:
     """What the work needs of the row."""
 
     content_id: int
-    course_id: int
-    user_id: int
     kind: str
     key: str
     path: Path
+    stage: str | None
 
 
 class Processing:
@@ -54,13 +61,14 @@ class Processing:
         original = await self._original(job)
         if original is None:
             return
+        if job.kind == CONVERT:
+            await self._require_quiet(job, original)
         scratch = await self._disk.run(self._storage.scratch_of, f"content-{original.content_id}")
         try:
-            async with Told(self._database, original.user_id, original.content_id, original.course_id) as told:
+            async with Told(self._database, original.content_id) as told:
                 told.stage("checking", 0)
                 made = await self._made(job, original, scratch, told)
                 if "later" in made:
-                    told.stage("waiting", 0)
                     await self._hand_over(original, made["later"])
                     return
                 told.stage("publishing", 0)
@@ -69,6 +77,18 @@ class Processing:
             raise Refusal(refused.code, refused.detail) from refused
         finally:
             await self._disk.run(self._storage.remove_scratch, scratch.name)
+
+    async def _require_quiet(self, job: Claimed, original: Original) -> None:
+        """A class has the machine first, but not forever. Raises NotYet."""
+        async with self._database.read() as read:
+            is_quiet = original.kind != VIDEO or not await is_a_class_on(read)
+            has_waited = read.now - job.created_at >= LONGEST_WAIT
+        if is_quiet or has_waited:
+            return
+        if original.stage != WAITING:
+            async with self._database.work("content waits") as work:
+                await note(work, original.content_id, WAITING)
+        raise NotYet(LOOK_AGAIN)
 
     async def give_up(self, job: Claimed, code: str, detail: str) -> None:
         """Say so in the row, to the uploader's devices, and in their inbox."""
@@ -94,7 +114,7 @@ class Processing:
         if path is None or not await self._disk.run(path.exists):
             raise Refusal("lost", "The uploaded file is not there any more; upload it again.")
         assert row.original_key is not None
-        return Original(row.id, row.course_id, row.created_by, row.content_type, row.original_key, path)
+        return Original(row.id, row.content_type, row.original_key, path, row.processing_stage)
 
     async def _made(self, job: Claimed, original: Original, scratch: Path, told: Told) -> dict[str, Any]:
         """One process looks and does the rest."""
@@ -113,6 +133,7 @@ class Processing:
         async with self._database.work("hand over") as work:
             if not await queue.is_pending(work, [CONVERT], original.content_id):
                 await queue.enqueue(work, CONVERT, original.content_id, payload)
+                await note(work, original.content_id, WAITING)
 
     async def _publish(self, original: Original, made: dict[str, Any], scratch: Path) -> None:
         file_key = await self._adopted(original, made["file"], scratch)

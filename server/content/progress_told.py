@@ -10,7 +10,7 @@ from sqlalchemy import case, update
 
 from server.content.rules import UploadStatus
 from server.content.tables import Content
-from server.db.database import Database
+from server.db.database import Database, Work
 from server.errors import LecternError
 from server.events import ContentProgressed
 
@@ -29,9 +29,8 @@ SPANS = {
 class Told:
     """A context: inside it `stage` may be called as often as one likes."""
 
-    def __init__(self, database: Database, user_id: int, content_id: int, course_id: int) -> None:
-        self._database = database
-        self._user_id, self._content_id, self._course_id = user_id, content_id, course_id
+    def __init__(self, database: Database, content_id: int) -> None:
+        self._database, self._content_id = database, content_id
         self._latest: tuple[str, int] | None = None
         self._news, self._is_over = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,18 +66,20 @@ class Told:
                     await self._is_over.wait()
 
     async def _announce(self, stage: str, percent: int) -> None:
-        """The row keeps the furthest percent, so that a second try does not seem to go back."""
-        furthest = case((Content.processing_percent > percent, Content.processing_percent), else_=percent)
         async with self._database.work("content progress") as work:
-            found = await work.execute(
-                update(Content)
-                .where(Content.id == self._content_id, Content.upload_status == UploadStatus.PROCESSING)
-                .values(revision=Content.revision + 1, processing_percent=furthest, processing_stage=stage)
-                .returning(Content.revision, Content.processing_percent)
-            )
-            row = found.first()
-            if row is not None:
-                told = ContentProgressed(
-                    self._user_id, self._content_id, self._course_id, stage, row.processing_percent, row.revision
-                )
-                work.announce(told)
+            await note(work, self._content_id, stage, percent)
+
+
+async def note(work: Work, content_id: int, stage: str, percent: int = 0) -> None:
+    """Say where a lesson is; its row keeps the furthest percent, so that a second try does not seem to go back."""
+    furthest = case((Content.processing_percent > percent, Content.processing_percent), else_=percent)
+    found = await work.execute(
+        update(Content)
+        .where(Content.id == content_id, Content.upload_status == UploadStatus.PROCESSING)
+        .values(revision=Content.revision + 1, processing_percent=furthest, processing_stage=stage)
+        .returning(Content.created_by, Content.course_id, Content.revision, Content.processing_percent)
+    )
+    row = found.first()
+    if row is not None:
+        told = ContentProgressed(row.created_by, content_id, row.course_id, stage, row.processing_percent, row.revision)
+        work.announce(told)

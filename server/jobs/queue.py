@@ -39,6 +39,7 @@ class Claimed:
     subject_id: int | None
     payload: dict[str, Any]
     attempts: int
+    created_at: datetime
 
     @property
     def is_last_try(self) -> bool:
@@ -91,10 +92,13 @@ async def claim(database: Database, kind: str) -> Claimed | None:
                 update(Job)
                 .where(Job.id == job_id, *_due(work, kind))
                 .values(taken)
-                .returning(Job.id, Job.kind, Job.subject_id, Job.payload, Job.attempts)
+                .returning(Job.id, Job.kind, Job.subject_id, Job.payload, Job.attempts, Job.created_at)
             )
         ).first()
-        return None if row is None else Claimed(row.id, row.kind, row.subject_id, dict(row.payload or {}), row.attempts)
+        if row is None:
+            return None
+        payload = dict(row.payload or {})
+        return Claimed(row.id, row.kind, row.subject_id, payload, row.attempts, row.created_at)
 
 
 async def renew(work: Work, job: Claimed) -> bool:
@@ -119,9 +123,10 @@ async def put_back(work: Work, job: Claimed, error: str) -> bool:
     return await _set(work, job, state="waiting", lease_until=None, run_at=work.now + wait, error=said)
 
 
-async def give_back(work: Work, job: Claimed) -> bool:
-    """It was interrupted by our own closing: not a try that counts."""
-    return await _set(work, job, state="waiting", lease_until=None, attempts=Job.attempts - 1, run_at=work.now)
+async def give_back(work: Work, job: Claimed, wait: timedelta = timedelta(0)) -> bool:
+    """It was interrupted by our own closing, or its time has not come: not a try that counts."""
+    again_at = work.now + wait
+    return await _set(work, job, state="waiting", lease_until=None, attempts=Job.attempts - 1, run_at=again_at)
 
 
 async def free_all(work: Work, kinds: Collection[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -26,7 +27,7 @@ class Handler(Protocol):
     """Does one kind of job. Everything it does may have been done already by a try that died: repeat harmlessly."""
 
     async def work(self, job: Claimed) -> None:
-        """Raises Refusal when another try cannot help, anything else to be tried again."""
+        """Raises Refusal when another try cannot help, NotYet to be asked later, anything else to be tried again."""
         ...
 
     async def give_up(self, job: Claimed, code: str, detail: str) -> None:
@@ -40,6 +41,14 @@ class Refusal(Exception):
     def __init__(self, code: str, detail: str) -> None:
         self.code, self.detail = code, detail
         super().__init__(f"{code}: {detail}")
+
+
+class NotYet(Exception):
+    """Its time has not come; asking for it is not a try that counts. The lane goes on with others meanwhile."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(f"not before {wait}")
 
 
 Sweep = Callable[[], Awaitable[None]]
@@ -131,6 +140,10 @@ class Runner:
                 raise
             log.warning("job lost its lease", job=job.id, kind=job.kind)
             outcome = "lost"
+        except NotYet as later:
+            outcome = "not_yet"
+            async with self._database.work("ask job later") as work:
+                await queue.give_back(work, job, later.wait)
         except Refusal as refusal:
             await self._end(handler, job, refusal.code, refusal.detail)
         except Exception as error:

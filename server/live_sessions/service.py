@@ -25,12 +25,20 @@ from server.live_sessions.tables import (
     LiveSessionGuest,
     LiveSessionRemoval,
     Participation,
+    RoomConnection,
 )
 from server.notifications.service import notify
 from server.ports import Rooms
 from server.wire import rfc3339
 
 INVITE_BYTES = 16  # 128 bit
+
+
+async def is_a_class_on(read: Reading) -> bool:
+    """Whether anybody is in a live room now."""
+    inside = select(RoomConnection.lease_id).where(RoomConnection.live_session_id == LiveSession.id)
+    query = select(LiveSession.id).where(LiveSession.status == "live", inside.exists()).limit(1)
+    return await read.scalar(query) is not None
 
 
 async def membership(read: Reading, user_id: int, live_session_id: int) -> tuple[LiveSession, Role | None]:

@@ -16,7 +16,7 @@ INSIDE = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from server.content.worker import limits
-most = {"address_bytes": 1 << 30, "cpu_seconds": 60, "first_cpu_seconds": 30, "file_bytes": 1 << 20}
+most = {"address_bytes": 1 << 30, "cpu_seconds": 60, "first_cpu_seconds": 30, "file_bytes": 1 << 20, "niceness": 10}
 limits.enter(most, os.getppid(), sys.argv[2], sys.argv[3])
 canary = sys.argv[4]
 try:

@@ -17,7 +17,6 @@ from typing import Any
 
 from server.content.worker import no_network, own_files
 
-NICENESS = 10
 MOST_FILES = 32
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -26,10 +25,10 @@ _PR_SET_NO_NEW_PRIVS = 38
 def enter(limits: Mapping[str, int], parent: int, reads: str, writes: str | None) -> None:
     """Give up what the work does not need; `reads` is one file, `writes` one folder.
 
-    `limits`: address_bytes, cpu_seconds, file_bytes, and for the first look first_cpu_seconds.
+    `limits`: address_bytes, cpu_seconds, file_bytes, niceness, and for the first look first_cpu_seconds.
     """
     os.umask(0o077)
-    os.nice(NICENESS)
+    os.nice(limits["niceness"])
     for which, value in (
         (resource.RLIMIT_AS, limits["address_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),

@@ -32,6 +32,7 @@ def transcode(path: str, demuxer: str, kind: str, target: Path, muxer: str, told
         tracks: dict[int, _Track] = {}
         if pictures:
             tracks[pictures[0].index] = _Picture(made, pictures[0])
+            pictures[0].codec_context.thread_count = 1
         for sound in source.streams.audio[:1]:
             tracks[sound.index] = _Sound(made, sound)
         count = 0
