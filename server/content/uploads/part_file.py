@@ -1,13 +1,15 @@
 """Bytes on their way in: gathered, written in a thread with one write in flight, judged as they land.
 
-256 KiB is the size to gather (measured): a thread hop per network piece costs more, a mebibyte more memory at a hundred
-slow uploads. Nothing is left behind unless `keep` was reached.
+256 KiB is the size to gather (measured): a thread hop per network piece costs more, a mebibyte more memory. What comes
+slowly is written in smaller amounts, so that a hundred on bad lines keep little of theirs in memory. Nothing is left
+behind unless `keep` was reached.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +21,7 @@ from server.content.uploads.space import Space, refusal_of
 from server.errors import NoRoom
 
 GATHERED_BYTES = 256 * 1024
+SLOW_BYTES, SLOW_SECONDS = 64 * 1024, 0.25  # as much is enough when it took as long to come
 SYNC_EVERY_BYTES = 32 * 1024 * 1024  # keeps one fdatasync near 10 ms instead of 100 at the end
 
 
@@ -31,6 +34,7 @@ class PartFile:
         self.size = 0
         self.head = b""
         self._gathered = bytearray()
+        self._gathering_since = time.monotonic()
         self._writing: asyncio.Future[None] | None = None
         self._descriptor = -1
         self._unsynced = 0
@@ -60,7 +64,7 @@ class PartFile:
             self.head += data[: SNIFFED_BYTES - len(self.head)]
         if len(self.head) >= SNIFFED_BYTES:
             judge(self)
-        if len(self._gathered) >= GATHERED_BYTES:
+        if self._is_enough(len(self._gathered)):
             await self._send()
 
     async def finish(self, judge: Callable[[PartFile], None]) -> None:
@@ -74,9 +78,14 @@ class PartFile:
         """The file now belongs to somebody else, who renames it away."""
         self._is_kept = True
 
+    def _is_enough(self, gathered: int) -> bool:
+        if gathered < SLOW_BYTES:
+            return False
+        return gathered >= GATHERED_BYTES or time.monotonic() - self._gathering_since >= SLOW_SECONDS
+
     async def _send(self) -> None:
         await self._written()
-        data, self._gathered = self._gathered, bytearray()
+        data, self._gathered, self._gathering_since = self._gathered, bytearray(), time.monotonic()
         if data:
             self._writing = self._disk.start(self._write, data, self.size - len(data))
 
