@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -19,7 +20,7 @@ from server.content.formats import VIDEO
 from server.content.rules import UploadStatus
 from server.content.service import CONVERT, ERASE, PROCESS, SEEK_SHEET
 from server.content.storage import LocalStorage, token_of
-from server.content.tables import Content
+from server.content.tables import Content, ContentCaptions
 from server.courses.tables import Course
 from server.db.database import Database
 from server.events import ContentFailed
@@ -27,6 +28,14 @@ from server.jobs import queue
 from server.jobs.tables import Job
 
 OLD_SECONDS = 3600.0
+KEPT: tuple[Any, ...] = (  # every column that names a stored file
+    Content.original_key,
+    Content.file_url,
+    Content.thumbnail_url,
+    Content.seek_sheet_key,
+    ContentCaptions.key,
+    Course.thumbnail_url,
+)
 log = structlog.get_logger(__name__)
 
 
@@ -65,26 +74,25 @@ class Sweep:
         return count
 
     async def _remove_unknown(self) -> int:
-        """Lesson folders and course pictures that no row names."""
+        """Files that no row names: put in their place by a process that died before it could say so."""
+        named: set[str] = set()
         async with self._database.read() as read:
-            keys = set(await read.scalars(select(Content.original_key).where(Content.original_key.is_not(None))))
-            pictures = set(await read.scalars(select(Course.thumbnail_url).where(Course.thumbnail_url.is_not(None))))
-        folders = {key.rpartition("/")[0] for key in keys if key}
-        return await self._disk.run(self._remove_all, folders, {key for key in pictures if key})
+            for column in KEPT:
+                named.update(await read.scalars(select(column).where(column.is_not(None))))
+        return await self._disk.run(self._remove_all, named)
 
-    def _remove_all(self, folders: set[str], pictures: set[str]) -> int:
+    def _remove_all(self, named: set[str]) -> int:
         count = 0
-        for key in self._unknown(folders, pictures):
+        for key in self._unknown(named):
             self._storage.delete(key)
             count += 1
         return count
 
-    def _unknown(self, folders: set[str], pictures: set[str]) -> Iterator[str]:
+    def _unknown(self, named: set[str]) -> Iterator[str]:
         for prefix in ("videos", "audios", "courses"):
             for key in list(self._storage.walk(prefix)):
-                is_known = key in pictures if prefix == "courses" else key.rpartition("/")[0] in folders
                 path = self._storage.local_path(key)
-                if not is_known and path is not None and self._is_old(path):
+                if key not in named and path is not None and self._is_old(path):
                     yield key
 
     async def _repair_rows(self) -> int:
