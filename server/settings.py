@@ -17,6 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_MINIMUM_CHARACTERS = 32
+X_ACCEL_PREFIX = re.compile(r"(/[\w.-]+)+", re.ASCII)
 # RFC 7065: scheme, host (name, IPv4, or IPv6 in brackets), port, transport
 TURN_URL = re.compile(r"(turns?):([\w.-]+|\[[\da-fA-F:.]+\])(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?", re.ASCII)
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, alias="TLS_KEY")
     trusted_proxies_given: str = Field("", alias="TRUSTED_PROXIES")
     api_prefix: str = Field("", alias="LECTERN_API_PREFIX")
+    x_accel_prefix: str = Field("", alias="LECTERN_X_ACCEL_PREFIX")
     access_token_seconds: int = Field(600, alias="ACCESS_TOKEN_SECONDS", ge=5, le=86_400)
     expert_signup: str = Field("closed", alias="LECTERN_EXPERT_SIGNUP", pattern="^(open|closed)$")
     allowed_origins_given: str = Field("", alias="LECTERN_ALLOWED_ORIGINS")
@@ -72,6 +74,14 @@ class Settings(BaseSettings):
         value = value.strip().rstrip("/")
         if value and not value.startswith("/"):
             raise ValueError("LECTERN_API_PREFIX must begin with a slash, as in /api")
+        return value
+
+    @field_validator("x_accel_prefix")
+    @classmethod
+    def _x_accel_prefix_shape(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value and not X_ACCEL_PREFIX.fullmatch(value):
+            raise ValueError("needs the path of an internal location, as in /lectern-files")
         return value
 
     @field_validator("secret_key_given")

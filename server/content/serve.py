@@ -1,4 +1,7 @@
-"""Send media: ranges, strong ETags, and an end to every stream whose viewer lost the right to it."""
+"""Send media: ranges, strong ETags, and an end to every stream whose viewer lost the right to it.
+
+Where a prefix is set, what a trusted proxy asks for is granted here and sent by it (X-Accel-Redirect).
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,10 @@ from server.content.outflow import flow
 from server.content.ranges import Wanted, wanted
 from server.content.storage import Storage
 from server.errors import LecternError, Missing
+from server.http.middleware import ORIGINS
 
 ONE_PIECE_BYTES = 64 * 1024  # up to it one copy and one system call with the head beat two calls without a copy
+OFFLOAD = "X-Accel-Redirect"  # answered, never read
 WATCH_SECONDS = 0.75  # with a look at the database, well under the two seconds promised
 log = structlog.get_logger(__name__)
 
@@ -30,9 +35,12 @@ log = structlog.get_logger(__name__)
 class Sender:
     """Answers requests for media; one per process. `close()` ends what is being sent."""
 
-    def __init__(self, storage: Storage, files: Files, gate: Gate, *, is_cross_origin: bool) -> None:
+    def __init__(
+        self, storage: Storage, files: Files, gate: Gate, *, is_cross_origin: bool, offload_prefix: str = ""
+    ) -> None:
         self._storage, self._files, self._gate = storage, files, gate
         self._policy = "cross-origin" if is_cross_origin else "same-origin"
+        self._offload_prefix = offload_prefix
         self._streams: dict[int, tuple[web.Request, Asked]] = {}  # by identity: a request is a mapping and has no hash
         self._tails: dict[asyncio.Transport, set[Asked]] = {}  # answered, and not yet with the viewer
         self._watching: asyncio.Task[None] | None = None
@@ -62,6 +70,10 @@ class Sender:
 
     async def _answer(self, request: web.Request, asked: Asked, admitted: Pass, file: OpenFile) -> web.StreamResponse:
         etag = etag_of_key(admitted.key)
+        if self._offload_prefix and request.app[ORIGINS].is_trusted_peer(request):
+            headers = self._headers(asked, admitted, etag, file, Wanted(200))
+            headers[OFFLOAD] = f"{self._offload_prefix}/{admitted.key}"
+            return web.Response(headers=headers)  # ranges and conditions are the proxy's to judge
         range_ = wanted(request.headers, file.size, etag, file.modified_at)
         headers = self._headers(asked, admitted, etag, file, range_)
         if range_.status in (304, 416):

@@ -51,7 +51,8 @@ class Library:
         tickets = Tickets(settings.secret_key)
         gate, files = Gate(database, tickets), Files(reading)
         intake = Intake(storage, disk, Space(storage, settings.free_space_reserve_bytes))
-        sender = Sender(storage, files, gate, is_cross_origin=bool(settings.allowed_origins))
+        is_cross_origin, offload = bool(settings.allowed_origins), settings.x_accel_prefix
+        sender = Sender(storage, files, gate, is_cross_origin=is_cross_origin, offload_prefix=offload)
         return cls(storage, disk, reading, intake, tickets, gate, files, sender)
 
     async def close(self) -> None:
