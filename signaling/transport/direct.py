@@ -10,6 +10,7 @@ import asyncio
 import struct
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from aiohttp import WSCloseCode, WSMsgType
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.http_websocket import WebSocketError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from signaling.transport.engine_socket import EngineSocket
     from signaling.transport.limits import TransportLimits
 
+log = structlog.get_logger(__name__)
 PONG, CLOSE = 0x8A, 0x88  # FIN and opcode of control frames (RFC 6455 5.5)
 
 
@@ -30,6 +32,7 @@ class Frames(WebSocketDataQueue):
     """Where the library's parser puts messages: nothing is kept, each goes on at once."""
 
     __slots__ = ("closed", "link")
+    _size, _limit, _stalled_reader = 0, 1, None  # the library's parser in Python asks: nothing waits, so never too much
 
     def __init__(self, link: DirectLink) -> None:
         self.link: DirectLink | None = link
@@ -66,6 +69,9 @@ class DirectLink(Link, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed_data(data)
 
+    def eof_received(self) -> None:
+        self._end_in_time()  # the transport closes itself now, once everything written was taken
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._frames.clear()
         self._frames_in.closed, self._frames_in.link = True, None
@@ -84,6 +90,7 @@ class DirectLink(Link, asyncio.Protocol):
         if kind is WSMsgType.CLOSE:
             if not self._frames_in.closed:
                 self._say_close(WSCloseCode.OK)
+            self._end_in_time()
             self._transport.close()
         elif self._frames_in.closed or self._owner is None:
             return
@@ -95,7 +102,9 @@ class DirectLink(Link, asyncio.Protocol):
 
     def broken(self, error: BaseException) -> None:
         """Bytes that are no frames, or too many: said by the code, and nothing is read any more."""
-        self.close(error.code if isinstance(error, WebSocketError) else WSCloseCode.PROTOCOL_ERROR)
+        if not isinstance(error, WebSocketError):  # the parser keeps what was raised in `heard`: a mistake of ours
+            log.error("message_failed", exc_info=error)
+        self.close(error.code if isinstance(error, WebSocketError) else WSCloseCode.INTERNAL_ERROR)
 
     # ------------------------------------------------------------------ ending
 
@@ -104,7 +113,12 @@ class DirectLink(Link, asyncio.Protocol):
             return
         self.flush()
         self._say_close(code)
-        self._deadline = asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
+        self._end_in_time()
+
+    def _end_in_time(self) -> None:
+        """A closing transport waits for its reader for ever; this one does not."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
 
     def _say_close(self, code: int) -> None:
         if not self._transport.is_closing():

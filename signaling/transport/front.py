@@ -21,6 +21,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 MOST_HEAD_BYTES = 8_000  # the web server allows as much in one line
+MOST_LINES = 64  # of a head; the web server refuses more than twice as many
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
 _HEAD = re.compile(
     rb"GET (/[!-~]*)\?([A-Za-z0-9=&_.~-]+) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[!-~][ -~]*\r\n)+)\r\n"
@@ -61,7 +62,7 @@ class Opening:
 def opening_of(head: bytes, path: bytes, transport: asyncio.Transport) -> Opening | None:
     """The handshake in `head` (its last empty line included); None for anything but the plainest."""
     found = _HEAD.fullmatch(head)
-    if found is None or found[1] != path:
+    if found is None or found[1] != path or found[3].count(b"\n") > MOST_LINES:
         return None
     query = dict(part.partition("=")[::2] for part in found[2].decode().split("&"))
     if query.get("EIO") != "4" or query.get("transport") != "websocket" or "sid" in query or "j" in query:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
+import socket
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
+from signaling.transport import TransportLimits
+from signaling.transport.hub import Hub
 from tests.signaling.transport.conftest import Live, Start
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -132,6 +139,13 @@ async def test_a_head_that_comes_in_pieces_is_served_too(live: Live, bare: Bare)
         (head("EIO=4&transport=websocket&sid=0-nobody"), 400),
         (head(QUERY, path="/socket.io/x"), 404),
         (head().replace(b"Host:", b"No good:"), 400),
+        (head(**{f"X-{number}": "one" for number in range(300)}), 400),
+        (head(Origin="null"), 403),
+        (head(Origin="http://class.example@elsewhere.example"), 403),
+        (head(Origin="http://class.example").replace(b"Host:", b"Origin: http://elsewhere.example\r\nHost:"), 403),
+        (head(Origin="http://elsewhere.example", X_Forwarded_Host="elsewhere.example"), 403),
+        (head().replace(b"class.example", b"class.example\r\n folded"), 400),
+        (head().replace(b"\r\n", b"\n"), 400),
     ],
 )
 async def test_what_is_wrong_is_refused_as_ever(live: Live, bare: Bare, sent: bytes, status: int) -> None:
@@ -173,6 +187,57 @@ async def test_bytes_that_are_no_messages_close_with_a_reason(bare: Bare, frame:
     assert opcode == 8
     if code is not None:
         assert payload[:2] == struct.pack("!H", code)
+
+
+async def test_whoever_closes_without_reading_is_gone_in_time(start: Start) -> None:
+    live = await start(limits=TransportLimits(close_seconds=0.2))
+    loop, parts = asyncio.get_running_loop(), urlsplit(live.url)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, (parts.hostname, parts.port))
+        await loop.sock_sendall(client, head() + masked(1, b"40/live,{}"))
+        async with asyncio.timeout(10):
+            while not live.server.connections():
+                await asyncio.sleep(0.01)
+        (connection,) = live.server.connections()
+        async with asyncio.timeout(10):
+            while not connection.is_busy:  # the kernel has taken all it takes, and much is left
+                connection.emit("much", {"text": "x" * 60_000})
+                await asyncio.sleep(0)
+        await loop.sock_sendall(client, masked(8, struct.pack("!H", 1000)))
+        async with asyncio.timeout(5):  # no ping goes unanswered before
+            while live.server.transports:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_mistake_of_ours_in_a_message_is_logged_and_said(
+    live: Live, bare: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*told: object) -> None:
+        raise LookupError("a mistake")
+
+    monkeypatch.setattr(Hub, "received", fails)
+    with capture_logs() as logs:
+        bare.writer.write(head() + masked(1, b"40/live,{}"))
+        await accepted(bare)
+        assert await bare.frame() == (8, struct.pack("!H", 1011))
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["message_failed"]
+
+
+def test_messages_are_heard_where_the_library_has_no_compiled_parser() -> None:
+    """Platforms without its wheels."""
+    hears = f"""
+from unittest.mock import Mock
+from aiohttp._websocket.reader import WebSocketReader
+from signaling.transport.direct import Frames
+link = Mock()
+WebSocketReader(Frames(link), 100, False, True).feed_data({masked(1, b"first") + masked(1, b"second")!r})
+print(*[call.args[1] for call in link.heard.call_args_list], WebSocketReader.__module__)
+"""
+    environment = {**os.environ, "AIOHTTP_NO_EXTENSIONS": "1"}
+    done = subprocess.run([sys.executable, "-c", hears], env=environment, capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["first", "second", "aiohttp._websocket.reader_py"], done.stderr
 
 
 async def test_a_connection_that_says_nothing_is_closed(start: Start) -> None:
