@@ -7,7 +7,6 @@ refreshed, with its sign-in, or with the process.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +22,7 @@ from server.wire import rfc3339
 from signaling.arrivals import Arrival, Arrivals
 from signaling.client import Client, course_room, user_room
 from signaling.rooms.presence import Presence
+from signaling.tab_limit import TabLimit
 from signaling.transport import Connection, ConnectRefused, LiveServer
 
 WARN_SECONDS = 60.0  # before the end; a token that lives shorter is warned about half-way
@@ -42,7 +42,7 @@ class Handshake:
     ) -> None:  # fmt: skip
         self._settings, self._arrivals, self._authenticate = settings, Arrivals(database), authenticate
         self._presence, self._readiness, self._clock = presence, readiness, clock
-        self._admitting: Counter[int] = Counter()
+        self._tab_limit = TabLimit(presence, database, settings.limit_connections_per_user)
         self.live: LiveServer  # set by the gateway, which needs the namespace first
 
     async def admit(self, connection: Connection, auth: Mapping[str, Any]) -> Client:
@@ -62,10 +62,13 @@ class Handshake:
         if after is not None and (not isinstance(after, int) or isinstance(after, bool) or not 0 <= after < 2**63):
             raise Invalid(errors=[{"pointer": "/notifications_after", "detail": "needs the id of a notification"}])
         actor = await self.actor_of(auth.get("token"))
-        self._admitting[actor.id] += 1
+        admitting = self._tab_limit.admitting
+        admitting[actor.id] += 1
         try:
-            if self._presence.tabs(actor.id) + self._admitting[actor.id] > self._settings.limit_connections_per_user:
-                raise TooManyConnections(5)
+            if self._tab_limit.is_over(actor.id):
+                if not await self._tab_limit.comes_down(actor.id, connection):
+                    raise TooManyConnections(5)
+                actor = await self.actor_of(auth.get("token"))  # its sign-in may have ended meanwhile
             client = Client.of(connection, actor, self._settings)
             connection.state = client
             # In before the inbox is read: what is written after that reading reaches this tab by itself.
@@ -80,9 +83,9 @@ class Handshake:
             self._presence.came(client)
             return client
         finally:
-            self._admitting[actor.id] -= 1
-            if not self._admitting[actor.id]:
-                del self._admitting[actor.id]
+            admitting[actor.id] -= 1
+            if not admitting[actor.id]:
+                del admitting[actor.id]
 
     async def _arrival(self, client: Client, after: int | None) -> Arrival:
         """Read again when an enrollment began or ended meanwhile: what was read may be older than that."""

@@ -81,6 +81,11 @@ class Elsewhere:
     def leases(self) -> set[int]:
         return set(self._processes)
 
+    def holders(self, user_id: int) -> dict[int, int]:
+        """How many of this person's connections each of them has, where it has any."""
+        counts = {lease_id: process.count((user_id, ANYWHERE)) for lease_id, process in self._processes.items()}
+        return {lease_id: count for lease_id, count in counts.items() if count}
+
     def version(self, lease_id: int) -> int:
         """Of what was read of this process; -1 when nothing was."""
         process = self._processes.get(lease_id)

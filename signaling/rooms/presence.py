@@ -181,9 +181,16 @@ class Presence:
         """The live sessions somebody is in through this process."""
         return self._here.rooms()
 
-    def tabs(self, user_id: int) -> int:
-        """This person's connections to all processes."""
-        return self._count((user_id, ANYWHERE))
+    def tabs(self, user_id: int, *, without: Collection[int] = ()) -> int:
+        """This person's connections to all processes but those whose leases are `without`."""
+        count = self._count((user_id, ANYWHERE))
+        if without:
+            count -= sum(held for lease_id, held in self._elsewhere.holders(user_id).items() if lease_id in without)
+        return count
+
+    def holders(self, user_id: int) -> Collection[int]:
+        """The leases of the other processes that have connections of this person."""
+        return self._elsewhere.holders(user_id).keys()
 
     def is_online(self, user_id: int) -> bool:
         return self.tabs(user_id) > 0

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
 from sqlalchemy import event, select
 
+from server.accounts.service import end_sign_ins
 from server.app import GATEWAY
 from server.http.keys import DATABASE
 from server.live_sessions.tables import Participation, PresenceCount
+from signaling import tab_limit
 from signaling.rooms.presence import PresenceTold
 from tests.factories import World
 from tests.services import Redis
@@ -93,15 +96,58 @@ async def test_connections_are_limited_over_all_processes(
     async with asyncio.timeout(8):
         while [presence.tabs(bo) for presence in presences] != [3, 3]:
             await asyncio.sleep(0.01)
-    for process in (0, 1):
-        url = str(processes[process].make_url(""))
-        assert (await refusal(url, {"token": world.token("bo")}))["code"] == "too_many_connections"
+    urls = [str(server.make_url("")) for server in processes]
+    refusals = await asyncio.gather(*(refusal(url, {"token": world.token("bo")}) for url in urls))
+    assert [one["code"] for one in refusals] == ["too_many_connections"] * 2
     await tabs[0].close()
     async with asyncio.timeout(8):
         while presences[1].tabs(bo) != 2:
             await asyncio.sleep(0.01)
     assert (await open_tab(1, "bo")).io.connected
     assert (await open_tab(1, "cleo")).io.connected
+
+
+async def test_tabs_that_died_with_their_process_count_against_nobody(
+    limited: None, processes: list[TestServer], world: World, open_tab: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tab_limit, "LOOK_SECONDS", 0.1)
+    bo, (living, dead) = world.id_of("bo"), [server.app[GATEWAY].presence for server in processes]
+    for _ in range(3):
+        await open_tab(1, "bo")
+    async with asyncio.timeout(8):
+        while living.tabs(bo) != 3:
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(dead, "renew", dead.exchange)  # it will not renew its lease
+    back = await asyncio.gather(*(open_tab(0, "bo") for _ in range(3)))
+    assert all(one.io.connected for one in back) and living.tabs(bo) == 6
+    assert (await refusal(back[0].url, {"token": world.token("bo")}))["code"] == "too_many_connections"
+
+
+async def test_a_person_whose_sign_in_ends_while_waiting_stays_out(
+    limited: None, processes: list[TestServer], world: World, open_tab: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bo, (living, dead) = world.id_of("bo"), [server.app[GATEWAY].presence for server in processes]
+    for _ in range(3):
+        await open_tab(1, "bo")
+    async with asyncio.timeout(8):
+        while living.tabs(bo) != 3:
+            await asyncio.sleep(0.01)
+    waiting = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await ended.wait()
+
+    ended = asyncio.Event()
+    monkeypatch.setattr(dead, "renew", dead.exchange)
+    monkeypatch.setattr(tab_limit, "LOOKS", 1)
+    monkeypatch.setattr(tab_limit, "asyncio", SimpleNamespace(sleep=sleep))
+    late = asyncio.create_task(refusal(str(processes[0].make_url("")), {"token": world.token("bo")}))
+    await waiting.wait()
+    async with processes[0].app[DATABASE].work() as work:
+        await end_sign_ins(work, bo, "logout")
+    ended.set()
+    assert (await late)["code"] == "unauthenticated"
 
 
 async def test_without_redis_presence_crosses_within_three_seconds_and_with_it_again_at_once(
