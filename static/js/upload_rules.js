@@ -13,8 +13,8 @@ export const HEAD_BYTES = 4096;
 
 /** @type {Record<Kind, {limit: number, endings: string[], names: string}>} */
 export const RULES = {
-  video: { limit: 500 * MB, endings: ["mp4", "m4v", "avi", "mov", "qt", "wmv"], names: "MP4, MOV, AVI or WMV" },
-  audio: { limit: 100 * MB, endings: ["mp3", "wav", "m4a", "aac", "ogg", "oga"], names: "MP3, M4A, AAC, WAV or OGG" },
+  video: { limit: 500 * MB, endings: ["mp4", "m4v", "mov", "qt", "avi", "wmv", "asf"], names: "MP4, MOV, AVI or WMV" },
+  audio: { limit: 100 * MB, endings: ["mp3", "m4a", "m4b", "aac", "adts", "wav", "wave", "ogg", "oga", "opus"], names: "MP3, M4A, AAC, WAV or OGG" },
 };
 
 /** @param {Kind} kind @returns {string} for a file chooser */
@@ -49,6 +49,17 @@ export const refusal = ({ name, size, head }, kind) => {
   if (!endings.includes(ending) && is !== kind) return `This is not ${kind === "audio" ? "an audio" : "a video"} file Lectern can take. Choose an ${names} file.`;
   if (is === "image" || is === "other") return `The name says ${ending.toUpperCase()}, but something else is inside. Choose an ${names} file.`;
   if (size > limit) return `This file has ${sizeText(size)}; ${kind} files may have at most ${sizeText(limit)}. A smaller or shorter one will do.`;
+  return null;
+};
+
+const PICTURE_LIMIT = 5 * MB;
+export const PICTURE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+/** Why this cannot be a picture of a course or a lesson; null when it may be tried. @param {{type: string, size: number}} file @returns {string | null} */
+export const pictureRefusal = ({ type, size }) => {
+  if (!PICTURE_TYPES.includes(type)) return "This is not a picture Lectern can take. Choose a JPEG, PNG, GIF or WebP file.";
+  if (size === 0) return "This picture is empty. Choose another one.";
+  if (size > PICTURE_LIMIT) return "This picture is larger than 5 MB. Choose a smaller one.";
   return null;
 };
 

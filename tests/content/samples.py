@@ -35,10 +35,15 @@ MORE_KINDS = {
     "mov by a camera": ("mov", "mov", "mjpeg", "pcm_s16le"),
     "avi by a camera": ("avi", "avi", "mjpeg", "pcm_s16le"),
     "wmv by an old program": ("asf", "wmv", "wmv1", "wmav1"),
-    "mp3 at half the rate": ("mp3", "mp3", "", "libmp3lame"),
+    "mp3 by a dictaphone": ("mp3", "mp3", "", "libmp3lame"),
     "wav of 24 bits": ("wav", "wav", "", "pcm_s24le"),
     "m4a without loss": ("ipod", "m4a", "", "alac"),
-    "aac at half the rate": ("adts", "aac", "", "aac"),
+    "aac by a radio": ("adts", "aac", "", "aac"),
+}
+# One codec can be stored in more than one way: samples a second, channels, how the container is written.
+MONO = {
+    "mp3 by a dictaphone": (RATE // 2, {"id3v2_version": "0", "write_xing": "0"}),  # MPEG-2 layer III, no tag before it
+    "aac by a radio": (RATE // 2, {"write_mpeg2": "1"}),  # the headers of MPEG-2
 }
 
 
@@ -46,11 +51,12 @@ def make(folder: Path, kind: str, seconds: float = 2.0, size: tuple[int, int] = 
     """A file of `kind` in `folder`."""
     container, extension, picture, sound = {**KINDS, **MORE_KINDS}[kind]
     path = folder / f"{kind.replace(' ', '-')}.{extension}"
-    rate = 48_000 if sound == "libopus" else RATE // 2 if kind.endswith("half the rate") else RATE
-    with av.open(str(path), "w", format=container) as made:
+    rate, written = MONO.get(kind, (48_000 if sound == "libopus" else RATE, {}))
+    layout = "mono" if kind in MONO else "stereo"
+    with av.open(str(path), "w", format=container, options=written) as made:
         # The codec's name decides the kind of stream, which types cannot know.
         shown: Any = made.add_stream(picture, rate=FPS) if picture else None
-        heard: Any = made.add_stream(sound, rate=rate, layout="stereo", options={"strict": "-2"}) if sound else None
+        heard: Any = made.add_stream(sound, rate=rate, layout=layout, options={"strict": "-2"}) if sound else None
         if heard is not None:
             heard.bit_rate = 64_000
         if shown is not None:

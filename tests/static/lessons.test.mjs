@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TransferRate } from "../../static/js/transfer_rate.js";
-import { refusal, sniff, titleFrom } from "../../static/js/upload_rules.js";
+import { pictureRefusal, refusal, sniff, titleFrom } from "../../static/js/upload_rules.js";
 import { Watching, merged, percentOf } from "../../static/js/watching.js";
 
 const bytes = (text) => Uint8Array.from([...text].map((letter) => letter.charCodeAt(0)));
@@ -34,6 +34,13 @@ test("a wrong file is refused with the reason and the way on", () => {
 test("what the browser cannot judge is left to the server", () => {
   assert.equal(refusal({ name: "odd.mp3", size: 9, head: bytes("????") }, "audio"), null);
   assert.equal(refusal({ name: "no-ending", size: 9, head: MP4 }, "video"), null);
+});
+
+test("a picture is of a known type, not empty and at most 5 MB", () => {
+  for (const kind of ["jpeg", "png", "gif", "webp"]) assert.equal(pictureRefusal({ type: `image/${kind}`, size: 5 * MB }), null);
+  assert.match(pictureRefusal({ type: "image/svg+xml", size: 9 }), /JPEG, PNG, GIF or WebP/);
+  assert.match(pictureRefusal({ type: "image/png", size: 0 }), /empty/);
+  assert.match(pictureRefusal({ type: "image/png", size: 5 * MB + 1 }), /larger than 5 MB/);
 });
 
 test("a title begins as the file's name", () => {

@@ -42,6 +42,15 @@ export const editContent = async (content, change) => {
   renew(`/content/${content.id}`);
 };
 
+/** @param {Content} content @param {File} picture */
+export const setContentImage = async (content, picture) => {
+  const body = new FormData();
+  body.append("file", picture, picture.name);
+  await api.put(`/content/${content.id}/thumbnail`, body);
+  renew(`/courses/${content.course_id}`);
+  renew(`/content/${content.id}`);
+};
+
 /** Make it playable again from the kept original. @param {Content} content */
 export const retryContent = async (content) => {
   await api.post(`/content/${content.id}/retry`);

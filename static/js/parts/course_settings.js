@@ -5,15 +5,13 @@ import { archiveCourse, editCourse, setCourseImage } from "../data/courses.js";
 import { tell, tellFailure } from "../data/toasts.js";
 import { confirmed } from "./confirm.js";
 import { CourseForm } from "./course_form.js";
-import { Icon } from "./icon.js";
+import { PictureChooser } from "./picture_chooser.js";
 
 const STATES = /** @type {Record<string, {says: string, word: string, to: string}>} */ ({
   draft: { says: "A draft: only people you add can see it.", word: "Publish", to: "published" },
   published: { says: "Published: everybody finds it in the catalog and may enroll.", word: "Take it out of the catalog", to: "draft" },
   archived: { says: "Archived: nobody new can enroll.", word: "Bring it back as a draft", to: "draft" },
 });
-
-const IMAGE_BYTES = 5 * 1_048_576;
 
 /** @param {{course: any}} props */
 export const CourseSettings = ({ course }) => {
@@ -29,13 +27,6 @@ export const CourseSettings = ({ course }) => {
     if (await confirmed({ title: `Archive “${course.title}”?`, body: "It leaves the catalog and takes nobody new. Lessons and records stay.", yes: "Archive", no: "Keep it" })) {
       await act(() => archiveCourse(course.id), "The course is archived");
     }
-  };
-  const image = async (/** @type {any} */ event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (!file) return;
-    if (file.size > IMAGE_BYTES) tell({ title: "This picture is larger than 5 MB. Choose a smaller one.", icon: "alert", tone: "bad" });
-    else await act(() => setCourseImage(course.id, file), "The picture is changed");
   };
   return html`
     <div class="settings">
@@ -54,8 +45,7 @@ export const CourseSettings = ({ course }) => {
         </section>
         <section class="card stack tight" aria-labelledby="picture">
           <h2 id="picture">Picture</h2>
-          <p class="muted">JPEG, PNG, GIF or WebP, at most 5 MB.</p>
-          <p><label class="button file-button"><${Icon} name="upload" />Choose a picture<input type="file" class="visually-hidden" accept="image/jpeg,image/png,image/gif,image/webp" onChange=${image} /></label></p>
+          <${PictureChooser} send=${(/** @type {File} */ file) => setCourseImage(course.id, file)} />
         </section>
         ${course.status !== "archived" && html`
           <section class="card stack tight" aria-labelledby="away">
