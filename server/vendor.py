@@ -72,7 +72,7 @@ def ensure(*, with_tests: bool = False) -> bool:
 
 
 def _has_test_tools() -> bool:
-    return all((ROOT / "node_modules" / name).is_dir() for name in ("typescript", "axe-core"))
+    return all((ROOT / "node_modules" / name).is_dir() for name in ("typescript", "axe-core", "tus-js-client"))
 
 
 def _environment() -> dict[str, str]:
