@@ -23,38 +23,35 @@ MOST_CROWDS = 8  # kept apart in one turn; broadcasts to further rooms are given
 
 
 class Audience:
-    """Who hears a broadcast: `links` by a write, `others` (polling, or just being let in) by `Connection.send`."""
+    """Who hears a broadcast, and the frames they were told in this turn; those `apart` have them among their own.
+
+    `links` are told by a write, `others` (polling, or just being let in) by `Connection.send`.
+    """
 
     def __init__(self, members: Sequence[Connection]) -> None:
         self.links: tuple[Link, ...] = tuple(link for member in members if (link := member.open_link) is not None)
         self.others = tuple(member for member in members if member.open_link is None)
+        self.frames: list[bytes] = []
+        self.gathered = 0
+        self.apart: set[Link] = set()
 
     @cached_property
     def known(self) -> frozenset[Link]:
         return frozenset(self.links)
 
-
-class Crowd:
-    """The frames one audience was told in this turn; those in `apart` have them among their own."""
-
-    __slots__ = ("apart", "audience", "frames", "gathered")
-
-    def __init__(self, audience: Audience) -> None:
-        self.audience = audience
-        self.frames: list[bytes] = []
-        self.gathered = 0
-        self.apart: set[Link] = set()
-
     def holds(self, link: Link) -> bool:
-        return link in self.audience.known and link not in self.apart
+        return link in self.known and link not in self.apart
 
     def write(self, counters: TransportCounters) -> list[Link]:
         """Write to all who are not apart; those who have left too much unread."""
-        frames, links = self.frames, self.audience.links
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames, links = self.frames, self.links
+        data, count = frames[0] if len(frames) == 1 else b"".join(frames), len(frames)
+        frames.clear()
+        self.gathered = 0
         if self.apart:
             links = tuple(link for link in links if link not in self.apart)
-        return write_all(links, data, len(frames), counters)
+            self.apart.clear()
+        return write_all(links, data, count, counters)
 
 
 class Flusher:
@@ -63,8 +60,9 @@ class Flusher:
     def __init__(self, counters: TransportCounters) -> None:
         self._counters = counters
         self._alone: list[Link] = []  # with frames of their own
-        self._crowds: list[Crowd] = []  # no link is in two of them
+        self._crowds: list[Audience] = []  # told something; no link is in two of them
         self._is_due = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # the one it serves; asking costs a system call
 
     def add(self, link: Link) -> None:
         """`link` is about to gather a frame of its own."""
@@ -74,19 +72,18 @@ class Flusher:
 
     def tell(self, audience: Audience, frame: bytes) -> None:
         """Queue `frame` for every link of the audience."""
-        crowd = self._crowd_of(audience)
-        if crowd is None:
+        if not audience.frames and not self._begins(audience):
             for link in audience.links:
                 link.write(frame)
             return
-        crowd.frames.append(frame)
-        crowd.gathered += len(frame)
-        if crowd.apart:
-            for link in tuple(crowd.apart):
+        audience.frames.append(frame)
+        audience.gathered += len(frame)
+        if audience.apart:
+            for link in tuple(audience.apart):
                 link.write(frame)
-        if crowd.gathered >= FLUSH_AT:
-            self._crowds.remove(crowd)
-            _cut(crowd.write(self._counters))
+        if audience.gathered >= FLUSH_AT:
+            self._crowds.remove(audience)
+            _cut(audience.write(self._counters))
 
     def take_out(self, link: Link) -> None:
         """Give `link` what its crowd has gathered for it."""
@@ -101,26 +98,24 @@ class Flusher:
             return 0
         return sum(crowd.gathered for crowd in self._crowds if crowd.holds(link))
 
-    def _crowd_of(self, audience: Audience) -> Crowd | None:
-        """None when these must be written to one by one."""
-        for crowd in self._crowds:
-            if crowd.audience is audience:
-                return crowd
+    def _begins(self, audience: Audience) -> bool:
+        """Make a crowd of it; False when these must be written to one by one."""
         if len(audience.links) < FEWEST_IN_A_CROWD or len(self._crowds) >= MOST_CROWDS:
-            return None
-        if self._crowds and not all(audience.known.isdisjoint(crowd.audience.known) for crowd in self._crowds):
-            return None
-        crowd = Crowd(audience)
+            return False
+        if self._crowds and not all(audience.known.isdisjoint(crowd.known) for crowd in self._crowds):
+            return False
         if self._alone:
-            crowd.apart.update(link for link in self._alone if link in audience.known)
+            audience.apart.update(link for link in self._alone if link in audience.known)
         self._will_flush()
-        self._crowds.append(crowd)
-        return crowd
+        self._crowds.append(audience)
+        return True
 
     def _will_flush(self) -> None:
         if not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._is_due = False

@@ -15,7 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.http_websocket import WebSocketError
 
-from signaling.transport.link import READING, Link
+from signaling.transport.link import READING, Link, direct_send, not_now
 from signaling.transport.wire import Part
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class DirectLink(Link, asyncio.Protocol):
     ) -> None:
         self._frames_in = Frames(self)
         super().__init__(self._frames_in, transport, flusher, limits, counters)
+        self._direct = direct_send(transport)  # all that is written passes here, so whether something waits is known
         self._reader: Any = WebSocketReader(self._frames_in, limits.message_bytes, False, True)
         self._owner: EngineSocket | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -124,10 +125,11 @@ class DirectLink(Link, asyncio.Protocol):
         if not self._transport.is_closing():
             self.flush()
             self._transport.write(struct.pack("!BBH", CLOSE, 2, code))
+        self._direct, self.send = None, not_now
         self._frames_in.closed = True
 
     def release(self) -> None:
         self._on_slow = None
-        self._direct = None
+        self._direct, self.send = None, not_now
         if hasattr(self._transport, READING):
             setattr(self._transport, READING, None)

@@ -8,7 +8,7 @@ per client would cost 100 KiB each and make shared frames impossible.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -39,7 +39,7 @@ class Link:
     """One WebSocket: `write` frames, `receive` messages, `close` cleanly or `abort`."""
 
     __slots__ = ("_buffer_bytes", "_close_seconds", "_counters", "_direct", "_flusher", "_frames", "_gathered",
-                 "_on_slow", "_response", "_transport", "closing")  # fmt: skip
+                 "_on_slow", "_response", "_transport", "closing", "send")  # fmt: skip
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class Link:
     ) -> None:
         self._response: Any = response
         self._transport = transport
-        self._direct = _direct(transport)
+        self._direct: Callable[[bytes], int] | None = None
+        self.send: Callable[[bytes], int] = not_now  # the socket's own while its transport has nothing waiting
         self._flusher = flusher
         self._buffer_bytes = limits.buffer_bytes
         self._close_seconds = limits.close_seconds
@@ -109,6 +110,25 @@ class Link:
         self._gathered = 0
         return write_all((self,), data, count, self._counters)
 
+    def hand_over(self, data: bytes, written: int) -> bool:
+        """Leave what `send` did not take of `data` to the transport; False when this link may not be written to."""
+        transport = self._transport
+        self.send = not_now
+        if transport.is_closing() or self._response.closed or self.is_slow:  # nothing may follow a close frame
+            return False
+        transport.write(data[written:])
+        if self._direct is not None and not transport.get_write_buffer_size():
+            self.send = self._direct
+        return True
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether its client has left too much unread, of a connection that is still open."""
+        transport = self._transport
+        return not (transport.is_closing() or self._response.closed) and (
+            transport.get_write_buffer_size() > self._buffer_bytes
+        )
+
     def cut(self) -> None:
         """The client does not read: drop it, and tell the owner."""
         self.abort()
@@ -133,13 +153,14 @@ class Link:
         """Drop the connection and everything unsent, at once."""
         self._frames.clear()
         self._gathered = 0
+        self.send = not_now
         self._transport.abort()
 
     def release(self) -> None:
         """Let go of the owner, and of the calls that the library's errors remember; called when everything is over."""
         self._on_slow = None
         self.closing = None
-        self._direct = None
+        self._direct, self.send = None, not_now
         if self._transport.is_closing() and hasattr(self._transport, READING):
             setattr(self._transport, READING, None)
         error = self._response.exception()
@@ -157,36 +178,34 @@ class Link:
             asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
 
 
-def write_all(links: Iterable[Link], data: bytes, packets: int, counters: TransportCounters) -> list[Link]:
+def write_all(links: Collection[Link], data: bytes, packets: int, counters: TransportCounters) -> list[Link]:
     """Write the same bytes, of so many packets, to every link; those with too much unread, which got nothing.
 
-    Most of what a broadcast costs is here, so it is one loop without a call of ours.
+    Most of what a broadcast costs is here: for a client that reads it is its system call and a comparison.
     """
-    size, told, slow = len(data), 0, []
+    size, passed, slow = len(data), 0, []
     for link in links:
-        transport = link._transport
-        if transport.is_closing() or link._response.closed:  # nothing may follow a close frame
-            continue
-        unread = transport.get_write_buffer_size()
-        if unread > link._buffer_bytes:
-            slow.append(link)
-            continue
-        told += 1
-        if unread or link._direct is None:
-            transport.write(data)
-            continue
         try:
-            written = link._direct(data)
+            send = link.send  # not called as a method: a slot is looked up faster
+            written = send(data)
         except OSError:  # full, or lost: the transport meets the same, and knows what to do
             written = 0
-        if written != size:
-            transport.write(data[written:])
+        if written != size and not link.hand_over(data, written):
+            passed += 1
+            if link.is_slow:
+                slow.append(link)
+    told = len(links) - passed
     counters.writes += told
     counters.delivered += told * packets
     return slow
 
 
-def _direct(transport: asyncio.Transport) -> Callable[[bytes], int] | None:
+def not_now(data: bytes) -> int:
+    """In place of a socket's `send` while something is in its way: nothing is written."""
+    return 0
+
+
+def direct_send(transport: asyncio.Transport) -> Callable[[bytes], int] | None:
     """How to send while the transport has nothing waiting; None when it has more to do than send (TLS).
 
     A broadcast's cost is its system calls; this keeps it near them. The kernel answers `send` sooner than `write`, and

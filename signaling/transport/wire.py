@@ -16,6 +16,7 @@ TEXT, BINARY = 0x81, 0x82  # FIN and opcode (RFC 6455 5.2)
 RECORD_SEPARATOR = "\x1e"  # between packets of one polling body (Engine.IO v4)
 
 Part = str | bytes
+_SHORT, _MIDDLE, _LONG = (struct.Struct(fields).pack for fields in ("!BB", "!BBH", "!BBQ"))
 
 
 class Wire:
@@ -53,10 +54,10 @@ def framed(part: Part) -> bytes:
 
 def _head(opcode: int, size: int) -> bytes:
     if size < 126:
-        return struct.pack("!BB", opcode, size)
+        return _SHORT(opcode, size)
     if size < 65_536:
-        return struct.pack("!BBH", opcode, 126, size)
-    return struct.pack("!BBQ", opcode, 127, size)
+        return _MIDDLE(opcode, 126, size)
+    return _LONG(opcode, 127, size)
 
 
 def wire_of(*parts: Part) -> Wire:

@@ -125,6 +125,33 @@ async def test_droppable_events_are_skipped_for_a_busy_client_only(start: Start,
     assert not stuck.ws.closed
 
 
+async def test_who_falls_behind_and_catches_up_hears_everything_once_and_in_order(start: Start, raw: RawClient) -> None:
+    live = await start(limits=TransportLimits(buffer_bytes=50_000_000))
+    late = await stalled(raw, live.url)
+    for _ in range(2):
+        await raw.live(live.url)
+    connection = next(iter(live.server.connections()))
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        live.server.broadcast("class", "said", {"n": told, "t": "x" * 50_000})
+        told += 1
+
+    async with asyncio.timeout(30):
+        while not connection.is_busy:
+            tell()
+            await asyncio.sleep(0)
+        tell()  # behind what waits
+        late.ws._response.connection.transport.resume_reading()  # type: ignore[union-attr]
+        for number in range(told):
+            assert str(await late.receive()).startswith(f'42/live,["said",{{"n":{number},')
+        assert not connection.is_busy
+        for number in range(told, told + 3):
+            tell()
+            assert str(await late.receive()).startswith(f'42/live,["said",{{"n":{number},')
+
+
 async def test_a_closing_server_waits_until_what_it_sent_is_taken(
     live: Live, raw: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
