@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from server.db.base import Base, UtcDateTime
 from server.db.database import Reading, Work
@@ -25,14 +26,16 @@ _OPEN = and_(_stays.c.live_session_id == _ROOM, _stays.c.user_id.in_(_PEOPLE), _
 _OF_ROOM = _here.c.live_session_id == _ROOM
 # Made once and without entities: a crowd asks the same again and again, and the room's own row waits for the end.
 _HELD = select(_stays.c.user_id, _stays.c.last_seen_at).where(_OPEN, _stays.c.last_seen_at.is_not(None))
-_BEGIN, _CONNECT = insert(_stays), insert(_here)
+_BEGIN = insert(_stays)
+# A tab that takes its seat again is there already, and stays as it is.
+_CONNECT_SQLITE = sqlite.insert(_here).on_conflict_do_nothing()
+_CONNECT_POSTGRESQL = postgresql.insert(_here).on_conflict_do_nothing()
 _TAKE = update(_stays).where(_OPEN, _stays.c.last_seen_at.is_not(None)).values(last_seen_at=None)
 _HOLD = (
     update(_stays)
     .where(_OPEN, _stays.c.last_seen_at.is_(None))
     .values(last_seen_at=bindparam("now", type_=UtcDateTime))
 )
-_KNOWN = select(_here.c.connection_id).where(_OF_ROOM, _here.c.connection_id.in_(_CONNECTIONS))
 _DISCONNECT = delete(_here).where(_OF_ROOM, _here.c.connection_id.in_(_CONNECTIONS))
 _STAYING = select(_here.c.user_id).where(_OF_ROOM, _here.c.user_id.in_(_PEOPLE))
 
@@ -59,16 +62,20 @@ async def begin_stays(work: Work, row: LiveSession, joined: Sequence[TimelineEve
     await work.execute(_BEGIN, stays)
 
 
-async def connect(work: Work, row: LiveSession, wishes: Sequence[Enter], lease_id: int) -> None:
-    """Each connection takes (or keeps) its person's seat."""
-    await work.execute(_TAKE, {"room": row.id, "people": [wish.user_id for wish in wishes]})
+async def connect(
+    work: Work, row: LiveSession, wishes: Sequence[Enter], lease_id: int, *, begun: Collection[int] = ()
+) -> None:
+    """Each connection takes (or keeps) its person's seat; the stays of the people in `begun` were begun in this work.
+
+    Nobody else has seen those yet, so nobody holds a seat in them. An older stay is looked at whatever was read before:
+    the end of another process's lease changes it without the room's lock.
+    """
+    if older := {wish.user_id for wish in wishes}.difference(begun):
+        await work.execute(_TAKE, {"room": row.id, "people": list(older)})
     people = {wish.connection_id: wish.user_id for wish in wishes}
-    for (connection_id,) in await work.execute(_KNOWN, {"room": row.id, "connections": list(people)}):
-        del people[connection_id]
-    if people:
-        here = {"live_session_id": row.id, "lease_id": lease_id, "joined_at": work.now}
-        rows = [{**here, "connection_id": found, "user_id": user_id} for found, user_id in people.items()]
-        await work.execute(_CONNECT, rows)
+    here = {"live_session_id": row.id, "lease_id": lease_id, "joined_at": work.now}
+    rows = [{**here, "connection_id": found, "user_id": user_id} for found, user_id in people.items()]
+    await work.execute(_CONNECT_SQLITE if work.is_sqlite else _CONNECT_POSTGRESQL, rows)
 
 
 async def disconnect(work: Work, row: LiveSession, wishes: Sequence[Vacate | Leave]) -> set[int]:

@@ -153,7 +153,8 @@ class Timeline:
             await timeline_log.append(work, live_session_id, joined, None)
             scene.events = sorted([*scene.events, *joined], key=lambda event: event.seq)
         if entered:
-            await seating.connect(work, scene.row, entered, self.lease_id)
+            begun = {event.payload["user_id"] for event in joined}
+            await seating.connect(work, scene.row, entered, self.lease_id, begun=begun)
         return judged
 
     async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from server.db.database import Database
-from server.live_sessions.tables import LiveSessionEvent
+from server.live_sessions.tables import LiveSessionEvent, Participation, RoomConnection
 from server.metrics import Metrics
 from signaling.rooms import writer as writer_module
-from signaling.rooms.commands import Enter, PostChat
+from signaling.rooms.commands import Enter, PostChat, Vacate
 from signaling.rooms.leases import take_lease
 from signaling.rooms.registry import Registry
 from signaling.rooms.timeline import Answer, Timeline
@@ -89,3 +89,36 @@ async def test_a_crowd_is_waited_for_but_not_by_anybody_else(
     await registry.close()
     assert said.seq == 3  # behind the start of the class and the coming in of Bo
     assert told == [["participant_joined", "chat_posted"]]
+
+
+async def test_in_a_crowd_a_held_seat_is_taken_again_and_a_tab_that_is_in_stays_as_it_is(
+    database: Database, world: World
+) -> None:
+    """Bo comes back to a held seat, Cleo's tab asks a second time, Dan is new: one transaction, three open stays."""
+    row = await world.live_session(students=["bo", "cleo", "dan"])
+    registry = Registry(database, lambda *_: None, lambda _: True)
+    await registry.entry(row.id)
+    timeline = Timeline(database, registry)
+    timeline.lease_id = await take_lease(database)
+    writer = Writer(timeline, Metrics())
+
+    def entered(*names: str) -> list[Enter]:
+        return [Enter(world.id_of(name), name, None, "student", f"tab of {name}") for name in names]
+
+    async def together(*commands: Enter | Vacate) -> None:
+        await asyncio.gather(*(writer.act(row.id, command) for command in commands))
+
+    await together(*entered("bo", "cleo"))
+    await together(Vacate(world.id_of("bo"), "tab of bo"))
+    tabs = select(RoomConnection.connection_id, RoomConnection.joined_at)
+    async with database.read() as read:
+        before = dict((await read.execute(tabs)).all())
+    await together(*entered("bo", "cleo", "dan"))
+    await writer.close()
+    await registry.close()
+    async with database.read() as read:
+        stays = select(Participation.user_id, Participation.last_seen_at).where(Participation.left_at.is_(None))
+        assert set((await read.execute(stays)).all()) == {(world.id_of(name), None) for name in ("bo", "cleo", "dan")}
+        after = dict((await read.execute(tabs)).all())
+    assert before.keys() == {"tab of cleo"} and after.keys() == {"tab of bo", "tab of cleo", "tab of dan"}
+    assert after["tab of cleo"] == before["tab of cleo"]
