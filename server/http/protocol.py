@@ -30,7 +30,12 @@ class Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what was no request, and to what no middleware saw fail; the connection ends with it."""
+        """The answer to what was no request, and to what no middleware saw fail; the connection ends with it.
+
+        Raises ConnectionResetError when the caller is gone, which aiohttp takes as the end of the connection.
+        """
+        if isinstance(exc, ConnectionResetError) and (self.transport is None or self.transport.is_closing()):
+            raise exc
         request_id = secrets.token_hex(8)
         error: LecternError
         if isinstance(exc, HttpProcessingError) and status < HTTPStatus.INTERNAL_SERVER_ERROR:

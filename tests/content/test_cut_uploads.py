@@ -83,6 +83,7 @@ async def _cut(run_program: RunProgram, postgres: Postgres, folder: Path, files:
                 assert max(retries) <= CUTS_A_FILE, retries
     finally:
         await proxy.close()
+    assert [line for line in web.logged if line["level"] == "error"] == []  # a broken line is no fault of ours
 
 
 async def test_a_file_cut_twenty_times_arrives_whole(
