@@ -32,6 +32,14 @@ def terminal() -> Iterator[tuple[int, int]]:
             continue  # closed by the test
 
 
+@pytest.fixture(autouse=True)
+def hang_up_means_something() -> Iterator[None]:
+    """Programs inherit what their parent ignores; under nohup that would be the signal that these tests are about."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 async def test_workers_end_when_their_terminal_closes_and_are_renewed_when_it_only_says_so(
     tmp_path: Path, terminal: tuple[int, int], postgres: Postgres, redis_server: Redis
 ) -> None:

@@ -137,7 +137,8 @@ async def test_the_number_of_queries_does_not_grow(api: ApiOf, world: World, app
     async def queries(path: str) -> int:
         asked.clear()
         assert (await api("ana").get(path)).status == 200
-        return len([each for each in asked if each.lstrip().upper().startswith("SELECT")])
+        # The lanes of jobs look around on their own.
+        return len([each for each in asked if each.lstrip().upper().startswith("SELECT") and "FROM jobs" not in each])
 
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     rows = [await world.content(course, duration_seconds=600.0, content_order=1)]
