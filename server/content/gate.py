@@ -73,10 +73,13 @@ class Gate:
                 self._tickets_read.popitem(last=False)
         return Asked(subject, found.user_id, found.revision)
 
-    async def admit(self, asked: Asked) -> Pass:
-        """Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid, DatabaseAway."""
+    async def admit(self, asked: Asked, name: str) -> Pass:
+        """`name` is the file's as the address has it: an answer that names another file is older than the address.
+
+        Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid, DatabaseAway.
+        """
         known = self._known.get(asked)
-        if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+        if known is not None and time.monotonic() - known[0] < FRESH_SECONDS and _is_of(known[1], name):
             answer = known[1]
         else:
             answer = await self._ask_once(asked)
@@ -112,6 +115,10 @@ class Gate:
 
     async def _ask_one(self, asked: Asked) -> Answer:
         return (await self.ask([asked]))[asked]
+
+
+def _is_of(answer: Answer, name: str) -> bool:
+    return not isinstance(answer, Pass) or answer.key.endswith(name)
 
 
 async def _answers(read: Reading, many: Collection[Asked]) -> dict[Asked, Answer]:

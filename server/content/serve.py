@@ -47,7 +47,7 @@ class Sender:
 
     async def send(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         """Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid."""
-        admitted = await self._gate.admit(asked)
+        admitted = await self._gate.admit(asked, request.path.rpartition("/")[2])
         path = self._storage.local_path(admitted.key)
         if path is None:
             raise Missing()

@@ -20,6 +20,7 @@ from server.content.tables import Content
 from server.content.wiring import LIBRARY
 from server.courses.tables import Course, Enrollment
 from tests.api import Answer, Api
+from tests.courses.test_pictures import picture
 from tests.factories import World
 
 ApiOf = Callable[[str | None], Api]
@@ -55,6 +56,23 @@ async def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
         return await Api(session, "", None).call(
             method, url, headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
+
+
+async def test_another_picture_is_shown_though_the_last_was_just_looked_at(
+    api: ApiOf, world: World, put_file: Callable[..., str]
+) -> None:
+    course = await world.course("ana")
+    row = await lesson(world, course, put_file(BYTES))
+    kept: list[tuple[str, bytes]] = []
+    for color in ("teal", "red"):
+        data = aiohttp.FormData()
+        data.add_field("file", picture("PNG", color=color), filename="p.png", content_type="image/png")
+        url = (await api("ana").put(f"/content/{row.id}/thumbnail", data=data)).json["thumbnail_url"]
+        shown = await fetch(url)
+        assert shown.status == 200
+        kept.append((url.partition("?")[0], shown.raw))
+    assert kept[0][0] != kept[1][0]
+    assert kept[0][1] != kept[1][1]
 
 
 async def test_ranges_and_tags_over_the_wire(api: ApiOf, world: World, put_file: Callable[..., str]) -> None:

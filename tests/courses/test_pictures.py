@@ -19,9 +19,9 @@ People = Callable[[str | None], Api]
 LIMIT = 5 * 1024 * 1024
 
 
-def picture(format: str, size: tuple[int, int] = (64, 48), **options: object) -> bytes:
+def picture(format: str, size: tuple[int, int] = (64, 48), *, color: str = "teal", **options: object) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, "teal").save(out, format, **options)
+    Image.new("RGB", size, color).save(out, format, **options)
     return out.getvalue()
 
 
@@ -51,6 +51,18 @@ async def test_the_four_formats_are_kept_as_webp_and_shown(api: People, world: W
     assert (shown.status, shown.headers["Content-Type"]) == (200, "image/webp")
     assert shown.raw == file.read_bytes()
     assert (await api(None).get(url.path)).status == 401
+
+
+async def test_another_picture_is_shown_though_the_last_was_just_looked_at(
+    api: People, world: World, settings: Settings
+) -> None:
+    course, seen = await world.course("ana"), set[bytes]()
+    for color in ("teal", "red", "gold"):
+        url = urlsplit((await sent(api, course.id, form(picture("PNG", color=color)))).json["thumbnail_url"])
+        shown = await api(None).get(f"{url.path}?{url.query}")
+        assert (shown.status, [file.read_bytes() for file in kept(settings)]) == (200, [shown.raw])
+        seen.add(shown.raw)
+    assert len(seen) == 3
 
 
 async def test_a_drafts_picture_is_for_its_members(api: People, world: World) -> None:

@@ -41,7 +41,9 @@ PLAYED = """async (url) => {
   return found;
 }"""
 PICTURE = """async (url) => {
-  const got = await (await fetch(url)).blob();
+  const answer = await fetch(url);
+  if (!answer.ok) return { status: answer.status, said: await answer.text() };
+  const got = await answer.blob();
   return { type: got.type, width: (await createImageBitmap(got)).width };
 }"""
 # Where the codec is the same: how the two files begin, and their channels. MPEG-1 layer III behind a tag, or MPEG-2
