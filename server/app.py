@@ -15,6 +15,7 @@ from server.accounts import web as accounts_web
 from server.accounts.wiring import ACCOUNTS, SIGN_IN_LINKS, Accounts
 from server.content import analytics_web, tus_web, uploads_web
 from server.content import web as content_web
+from server.content.early_ranges import EarlyRanges
 from server.content.links import TICKETS
 from server.content.short_way import media_first
 from server.content.wiring import LIBRARY, Library, runner_of
@@ -23,6 +24,7 @@ from server.courses import web as courses_web
 from server.db.database import Database
 from server.db.migrate import current, head
 from server.http import docs, middleware, openapi, pages, service
+from server.http.early import EARLY, Early
 from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Authenticate, Readiness
 from server.http.lingering import linger
 from server.http.origins import Origins
@@ -122,6 +124,10 @@ def build(
     app[LIBRARY], app[TICKETS] = library, library.tickets
     app[ROOMS], app[PRESENCE], app[GATEWAY] = gateway.timeline, gateway.presence, gateway
     app[middleware.ORIGINS], app[middleware.METRICS] = Origins(settings), metrics
+    if not settings.x_accel_prefix:  # with it, whoever asks is looked at first
+        vary = {"Vary": "Origin"} if settings.allowed_origins else {}
+        early: Early = EarlyRanges(library, metrics, readiness, prefix=settings.api_prefix, also=vary)
+        app[EARLY] = early
     served = areas()
     if sign_in_links is not None:
         app[SIGN_IN_LINKS] = sign_in_links

@@ -61,6 +61,15 @@ class Files:
         file.users += 1
         return file
 
+    def opened(self, path: Path) -> OpenFile | None:
+        """The file when it is open already, for use without an await."""
+        file = self._open.get(path)
+        if file is not None:
+            self._open.move_to_end(path)
+            if file.users == 0:
+                file.idle_since = asyncio.get_running_loop().time()
+        return file
+
     def release(self, file: OpenFile) -> None:
         """The caller of `hold` is done with it."""
         file.users -= 1
@@ -74,16 +83,21 @@ class Files:
 
     def is_cached(self, file: OpenFile, start: int, length: int) -> bool:
         """Whether these bytes can be had without waiting for the disk; no when the system cannot tell."""
-        last = start + length - 1
-        return all(
-            _read_cached(file.descriptor, bytearray(1), min(place, last)) == 1
-            for place in range(start, last + PROBE_BYTES, PROBE_BYTES)
-        )
+        last, probe = start + length - 1, [bytearray(1)]
+        if _NOWAIT is None:
+            return False
+        try:
+            for place in range(start, last + PROBE_BYTES, PROBE_BYTES):
+                if os.preadv(file.descriptor, probe, min(last, place), _NOWAIT) != 1:
+                    return False
+        except OSError:  # not in memory, or a file system that does not know the flag
+            return False
+        return True
 
     async def read(self, file: OpenFile, start: int, length: int) -> bytes | bytearray:
         """Exactly `length` bytes. Raises FileChanged."""
         buffer = bytearray(length)
-        count = _read_cached(file.descriptor, buffer, start)
+        count = read_cached(file, buffer, start)
         while count < length:
             rest = await self._disk.run(os.pread, file.descriptor, length - count, start + count)
             if not rest:
@@ -125,11 +139,11 @@ def _open(path: Path) -> OpenFile:
     return OpenFile(descriptor, found.st_size, found.st_mtime, formatdate(found.st_mtime, usegmt=True))
 
 
-def _read_cached(descriptor: int, buffer: bytearray, start: int) -> int:
-    """How many bytes could be had without waiting."""
+def read_cached(file: OpenFile, buffer: bytearray | memoryview, start: int) -> int:
+    """Fill `buffer` from `start` on as far as that can be had without waiting; returns how far."""
     if _NOWAIT is None:
         return 0
     try:
-        return os.preadv(descriptor, [buffer], start, _NOWAIT)
+        return os.preadv(file.descriptor, [buffer], start, _NOWAIT)
     except OSError:  # not in memory, or a file system that does not know the flag
         return 0

@@ -78,14 +78,17 @@ class Gate:
 
         Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid, DatabaseAway.
         """
-        known = self._known.get(asked)
-        if known is not None and time.monotonic() - known[0] < FRESH_SECONDS and _is_of(known[1], name):
-            answer = known[1]
-        else:
+        answer = self._fresh(asked, name)
+        if answer is None:
             answer = await self._ask_once(asked)
         if isinstance(answer, LecternError):
             raise answer
         return answer
+
+    def fresh(self, asked: Asked, name: str) -> Pass | None:
+        """The pass, when it was given less than a second ago; `name` as in `admit`."""
+        answer = self._fresh(asked, name)
+        return answer if isinstance(answer, Pass) else None
 
     async def ask(self, many: Collection[Asked]) -> dict[Asked, Answer]:
         """Ask the database about all of them together: four queries at most."""
@@ -104,6 +107,11 @@ class Gate:
         if any(isinstance(fact, ENDING) for fact in facts):
             self._known.clear()
             self.changed.set()
+
+    def _fresh(self, asked: Asked, name: str) -> Answer | None:
+        known = self._known.get(asked)
+        is_fresh = known is not None and time.monotonic() - known[0] < FRESH_SECONDS and _is_of(known[1], name)
+        return known[1] if known is not None and is_fresh else None
 
     async def _ask_once(self, asked: Asked) -> Answer:
         """Many ranges at once cost one look."""

@@ -27,7 +27,7 @@ async def flow(
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the connection is closed")
-    direct = _plain_socket(transport)
+    direct = plain_socket(transport)
     position, end = start, start + length
     if direct is not None and length > KERNEL_STEP_BYTES:
         transport.set_write_buffer_limits(high=0)  # "there is room" means that nothing of ours waits any more
@@ -46,7 +46,7 @@ async def flow(
     await response.write_eof()
 
 
-def _plain_socket(transport: asyncio.Transport) -> socket.socket | None:
+def plain_socket(transport: asyncio.Transport) -> socket.socket | None:
     """Its socket when bytes given to it are the peer's bytes."""
     if _SENDFILE is None or transport.get_extra_info("sslcontext") is not None:
         return None

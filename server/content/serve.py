@@ -71,11 +71,11 @@ class Sender:
     async def _answer(self, request: web.Request, asked: Asked, admitted: Pass, file: OpenFile) -> web.StreamResponse:
         etag = etag_of_key(admitted.key)
         if self._offload_prefix and request.app[ORIGINS].is_trusted_peer(request):
-            headers = self._headers(asked, admitted, etag, file, Wanted(200))
+            headers = self._headers(asked, admitted, file, Wanted(200))
             headers[OFFLOAD] = f"{self._offload_prefix}/{admitted.key}"
             return web.Response(headers=headers)  # ranges and conditions are the proxy's to judge
         range_ = wanted(request.headers, file.size, etag, file.modified_at)
-        headers = self._headers(asked, admitted, etag, file, range_)
+        headers = self._headers(asked, admitted, file, range_)
         if range_.status in (304, 416):
             return web.Response(status=range_.status, headers=headers)
         if request.method == hdrs.METH_HEAD:
@@ -102,17 +102,31 @@ class Sender:
         except FileChanged as error:
             raise ConnectionResetError("the file became shorter while it was sent") from error
 
-    def _headers(self, asked: Asked, admitted: Pass, etag: str, file: OpenFile, range_: Wanted) -> dict[str, str]:
-        headers = {
-            hdrs.ETAG: etag,
+    def headers_of_file(self, variant: str, key: str, modified: str) -> dict[str, str]:
+        """What every answer says of these bytes."""
+        return {
+            hdrs.ETAG: etag_of_key(key),
             hdrs.ACCEPT_RANGES: "bytes",
-            hdrs.LAST_MODIFIED: file.modified,
+            hdrs.LAST_MODIFIED: modified,
             # A lesson's bytes are asked about at every use, its pictures may stay an hour in the browser.
-            hdrs.CACHE_CONTROL: "private, no-cache" if asked.subject.variant == FILE else "private, max-age=3600",
+            hdrs.CACHE_CONTROL: "private, no-cache" if variant == FILE else "private, max-age=3600",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "Cross-Origin-Resource-Policy": self._policy,
         }
+
+    def opened(self, key: str) -> OpenFile | None:
+        """The file of `key` when it is open already."""
+        path = self._storage.local_path(key)
+        return self._files.opened(path) if path is not None else None
+
+    def watch_tail(self, transport: asyncio.Transport, asked: Asked) -> None:
+        """Cut the connection if the right to what was just written ends before the viewer has taken it."""
+        self._tails.setdefault(transport, set()).add(asked)
+        self._start_watching()
+
+    def _headers(self, asked: Asked, admitted: Pass, file: OpenFile, range_: Wanted) -> dict[str, str]:
+        headers = self.headers_of_file(asked.subject.variant, admitted.key, file.modified)
         if range_.status in (200, 206):
             headers[hdrs.CONTENT_TYPE] = admitted.mime_type
         if range_.status == 206:
@@ -124,8 +138,7 @@ class Sender:
     @contextmanager
     def _watched(self, request: web.Request, asked: Asked) -> Iterator[None]:
         self._streams[id(request)] = (request, asked)
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
+        self._start_watching()
         try:
             yield
         finally:
@@ -133,6 +146,10 @@ class Sender:
             if request.transport is not None and not _is_all_taken(request.transport):
                 self._tails.setdefault(request.transport, set()).add(asked)
             del self._streams[id(request)]
+
+    def _start_watching(self) -> None:
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         """While anything is sent, ask again about everyone it is sent to; ends by itself."""

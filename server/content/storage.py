@@ -11,6 +11,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from server.content.formats import SNIFFED_BYTES
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 FOLDERS = ("videos", "audios", "courses")
+MOST_PATHS = 1024  # kept ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.incoming, self.scratch = self.root / "incoming", self.root / "work"
+        self._paths = lru_cache(MOST_PATHS)(self._made_path)  # they are asked for at every range
 
     def prepare(self) -> None:
         """Make the folders; does nothing to those that exist."""
@@ -158,7 +161,10 @@ class LocalStorage:
         return found.f_bavail * found.f_frsize
 
     def _path(self, key: str) -> Path:
-        """By the words alone, because it is asked for at every range: links inside the folder are not ours to make."""
+        return self._paths(key)
+
+    def _made_path(self, key: str) -> Path:
+        """By the words alone: links inside the folder are not ours to make."""
         if key.startswith("/") or ".." in key.split("/"):
             raise ValueError("a storage key left the storage folder")
         return self.root / key

@@ -21,6 +21,11 @@ ORIGINS = web.AppKey("ORIGINS", Origins)
 METRICS = web.AppKey("METRICS", Metrics)
 SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 QUIET = ("/healthz", "/readyz", "/metrics")
+COMMON = {  # of every answer that does not say otherwise
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 @web.middleware
@@ -107,9 +112,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     if request.app[READINESS].draining and not isinstance(response, web.WebSocketResponse):
         response.force_close()  # the caller's next request finds a process that stays
         headers[hdrs.CONNECTION] = "close"
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    for name, value in COMMON.items():
+        headers.setdefault(name, value)
     if REQUEST_ID in request:
         headers.setdefault("X-Request-Id", request[REQUEST_ID])
     origins = request.app[ORIGINS]

@@ -1,18 +1,22 @@
-"""Requests that cannot even be read as HTTP are answered like all others: a problem, 400 `malformed`.
+"""One connection: what comes before the web server's requests, and what is said to bytes that are none.
 
-The server below us writes plain text there, and the trace of the exception into the log for each of a stranger's bytes.
+Some requests are answered early (early.py). What cannot be read as HTTP is answered like all else, by a problem, 400
+`malformed`: the server below us writes plain text there, and the trace of the exception into the log for each of a
+stranger's bytes.
 """
 
 from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from server.errors import Internal, LecternError, Malformed
+from server.http.early import EARLY, Early, Following
 from server.http.problems import problem_response
 
 log = structlog.get_logger("http")
@@ -21,7 +25,20 @@ log = structlog.get_logger("http")
 class Protocol(web.RequestHandler):
     """One connection's requests."""
 
-    __slots__ = ()
+    __slots__ = ("_early", "_following")
+
+    def __init__(self, manager: web.Server, *, early: Early | None, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._early, self._following = early, Following()
+
+    def data_received(self, data: bytes) -> None:
+        if self._early is not None and data:
+            if self._is_idle() and self._following.is_between and self.transport is not None:
+                if self._early(self.transport, data):
+                    self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+                    return
+            self._following.passed_on(data)
+        super().data_received(data)
 
     def handle_error(
         self,
@@ -51,12 +68,18 @@ class Protocol(web.RequestHandler):
         response.force_close()
         return response
 
+    def _is_idle(self) -> bool:
+        """Whether the next request is waited for, everything before it being answered."""
+        return self._waiter is not None and not self._waiter.done() and not self._close and not self._force_close
+
 
 class Server(web.Server):
     """Makes a Protocol for each connection."""
 
+    early: Early | None = None
+
     def __call__(self) -> Protocol:
-        return Protocol(self, loop=self._loop, **self._kwargs)
+        return Protocol(self, early=self.early, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
@@ -64,4 +87,6 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> Server:
         made = await super()._make_server()  # the application is started
-        return Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+        server = Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+        server.early = self.app.get(EARLY)
+        return server
