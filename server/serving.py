@@ -1,7 +1,8 @@
 """Run the program until it is told to stop: media worker, application, a drain, and status 0.
 
 Order matters and is all here: the media worker before anybody can join, the banner only when the address answers.
-SIGTERM, Ctrl-C and the end of the terminal drain; a second of the first two ends at once.
+SIGTERM, Ctrl-C and the end of the terminal drain; a second of the first two ends at once. One of several workers also
+drains when it is REPLACED: then this address goes on, and whoever asks it is not told that it closes.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ from signaling.transport.adoption import Door
 
 SHUTDOWN_SECONDS = 3.0  # open requests may go on for this long after the drain; then they are cut
 DRAIN_SECONDS = 15.0  # from the signal to the end, whatever clients and the database do
+SPEAK_SECONDS = 1.0  # for those just accepted to say their first word, when siblings take all others
 IDLE_SECONDS = 75.0  # for the next request, or the rest of its head; longer than proxies keep a connection
 READ_BYTES = 256 * 1024  # of a body wait for its reader, then its sender waits; less stops a fast one at every read
 ALONE_BACKLOG = 32  # connections accepted in one turn of the loop
 SHARED_BACKLOG = 1  # by one of several workers, so that its siblings have their share
+REPLACED = signal.SIGUSR1  # to one of several workers: drain, a successor comes
+LOOK_SECONDS = 0.01
 log = structlog.get_logger(__name__)
 
 # Called when the address answers; the task it may return is ended before the application is.
@@ -63,9 +67,7 @@ class Plan:
 
 async def serve(plan: Plan) -> None:
     """Serve until told to stop, then drain and return. Raises SystemExit with one line when it cannot start."""
-    settings, stop = plan.settings, _stop_signals()
-    if plan.place is not None:
-        when_parent_ends(stop.set)
+    settings, told = plan.settings, _Told(is_worker=plan.place is not None)
     tls = tls_context(settings)
     async with AsyncExitStack() as opened:
         media_address = settings.media_address or None
@@ -90,6 +92,7 @@ async def serve(plan: Plan) -> None:
         await runner.setup()
         if media_starts is not None:
             await media_starts
+        app[READINESS].is_replaced = lambda: told.is_replaced
         app[READINESS].demo_seeding = plan.sign_in_links is not None
         if plan.place is not None:
             await _meet_siblings(runner, plan.place, opened)
@@ -101,16 +104,25 @@ async def serve(plan: Plan) -> None:
             one.listen(BACKLOG)  # the site's argument says how many it takes at once, and shortens the line
         beside = await plan.ready(app)
         app[READINESS].sockets_accepted = True  # last, so that whoever waits for /readyz finds the links printed
-        await stop.wait()
+        await told.stop.wait()
         log.info("draining")
         opened.callback(_leave_at_last().cancel)
         if plan.place is not None:
             for site in sites:
                 await site.stop()  # the siblings take whoever comes now
+            await first_words(runner)
         if beside is not None:
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
         await application.drain(app)
+
+
+async def first_words(runner: web.AppRunner, seconds: float = SPEAK_SECONDS) -> None:
+    """Until everybody accepted has said something, and is served; whoever is silent for longer is let go."""
+    for _ in range(round(seconds / LOOK_SECONDS)):
+        if not getattr(runner.server, "silent", None):
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _meet_siblings(runner: web.AppRunner, place: Place, opened: AsyncExitStack) -> None:
@@ -208,17 +220,29 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def _stop_signals() -> asyncio.Event:
-    """Set by the first SIGTERM, SIGINT or SIGHUP; the next of the first two has its usual effect."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+class _Told:
+    """What this process was told: `stop` by the first signal; the next SIGTERM or SIGINT has its usual effect.
 
-    def heard() -> None:
-        stop.set()
+    A worker that is replaced was not asked to hurry: a SIGTERM after it is a first one.
+    """
+
+    def __init__(self, *, is_worker: bool) -> None:
+        self.stop, self.is_replaced = asyncio.Event(), False
+        self._loop = asyncio.get_running_loop()
         for which in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(which)
+            self._loop.add_signal_handler(which, self._end)
+        if not TerminalEnd().is_nothing_to_us:
+            self._loop.add_signal_handler(signal.SIGHUP, self.stop.set)
+        if is_worker:
+            self._loop.add_signal_handler(REPLACED, self._be_replaced)
+            when_parent_ends(self.stop.set)
 
-    for which in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(which, heard)
-    if not TerminalEnd().is_nothing_to_us:
-        loop.add_signal_handler(signal.SIGHUP, stop.set)
-    return stop
+    def _end(self) -> None:
+        self.is_replaced = False
+        self.stop.set()
+        for which in (signal.SIGTERM, signal.SIGINT):
+            self._loop.remove_signal_handler(which)
+
+    def _be_replaced(self) -> None:
+        self.is_replaced = not self.stop.is_set()
+        self.stop.set()

@@ -2,7 +2,8 @@
 
 The parent listens, keeps the media worker and serves nothing itself. Workers accept from its sockets, and find each
 other in a private folder (signaling/transport/siblings.py). SIGHUP replaces them, one at a time, each only when the one
-before is ready; SIGTERM, Ctrl-C and the end of the terminal drain all.
+before is ready; SIGTERM, Ctrl-C and the end of the terminal drain all. A worker hears which it is: nobody who asks an
+address that goes on is told that it closes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import aiohttp
 import structlog
 
+from server.serving import REPLACED
 from server.supervisor import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, ROOT
 from server.terminal_end import TerminalEnd
 
@@ -70,10 +72,10 @@ class Worker:
     async def replace(self) -> bool:
         """Drain the running process; whether its successor became ready."""
         self.has_failed.clear()
-        await self.end()
+        await self.end(REPLACED)
         return await _first(self.is_ready, self.has_failed)
 
-    async def end(self) -> None:
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Drain the running process and see it end; it is killed when it does not."""
         process = self._process
         if process is None or process.returncode is not None:
@@ -81,7 +83,7 @@ class Worker:
         self._is_wanted_to_end = True
         self.is_ready.clear()
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(how)
         try:
             async with asyncio.timeout(END_SECONDS):
                 await process.wait()

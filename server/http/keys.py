@@ -20,6 +20,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass
 class Readiness:
     """What /readyz tells; app.py and the supervisor set it."""
@@ -32,6 +36,7 @@ class Readiness:
     demo_seeding: bool = False
     draining: bool = False
     has_siblings: bool = False
+    is_replaced: Callable[[], bool] = _never  # it drains, and its siblings and its successor serve on
     bus_is_up: Callable[[], bool] = _always
 
 

@@ -46,10 +46,13 @@ async def healthz(request: Request) -> dict[str, str]:
 
 @route.get("/readyz", who=Who.ANYONE, answers=dict[str, Any])
 async def readyz(request: Request) -> tuple[dict[str, Any], int]:
-    """Whether it may be sent traffic; `degraded` names what was lost later and is missed."""
+    """Whether it may be sent traffic; `degraded` names what was lost later and is missed.
+
+    Who asks means the address, so a process that leaves it to siblings is no less ready than they are.
+    """
     state = request.app[READINESS]
     waiting, degraded = list[str](), list[str]()
-    if state.draining:
+    if state.draining and not state.is_replaced():
         waiting.append("draining")
     if not state.schema_at_head:
         waiting.append("schema")
@@ -57,10 +60,11 @@ async def readyz(request: Request) -> tuple[dict[str, Any], int]:
         waiting.append("sockets")
     if state.demo_seeding:
         waiting.append("seeding")
-    if state.media_needed and not state.media_answers:
-        (degraded if state.media_answered_once else waiting).append("media")
-    if not state.bus_is_up():
-        degraded.append("redis")
+    if not state.draining:  # which lets go of both by itself
+        if state.media_needed and not state.media_answers:
+            (degraded if state.media_answered_once else waiting).append("media")
+        if not state.bus_is_up():
+            degraded.append("redis")
     try:
         await request.app[DATABASE].ping()
     except LecternError:

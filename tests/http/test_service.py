@@ -15,7 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server.app import build
 from server.http import bodies
 from server.http.keys import READINESS
-from server.serving import runner_of
+from server.serving import first_words, runner_of
 from server.settings import Settings
 from tests.api import Api
 from tests.factories import World
@@ -37,6 +37,55 @@ async def test_probes_answer_without_a_token(api: People, app: web.Application, 
     refused = await api("ana").post("/courses", {"title": "Too late"})
     assert (refused.status, refused.code) == (503, "draining")
     assert (await api(None).get("/version")).json["name"] == "lectern"
+
+
+async def test_a_worker_that_is_replaced_says_of_the_address_that_it_is_ready(
+    api: People, app: web.Application, world: World
+) -> None:
+    state, is_replaced = app[READINESS], True
+    state.draining = state.has_siblings = state.media_needed = state.media_answered_once = True
+    state.bus_is_up, state.is_replaced = lambda: False, lambda: is_replaced
+    ready = await api(None).get("/readyz")
+    assert (ready.status, ready.json) == (200, {"status": "ready", "waiting": [], "degraded": []})
+    assert ready.headers["Connection"] == "close"
+    is_replaced = False  # all are told to go
+    assert (await api(None).get("/readyz")).status == 503
+
+
+async def test_whoever_was_accepted_last_is_served_before_a_worker_goes(app: web.Application, world: World) -> None:
+    runner = runner_of(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address = runner.addresses[0][:2]
+        reader, writer = await asyncio.open_connection(*address)
+        while not runner.server.silent:  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        await site.stop()
+        hearing = asyncio.create_task(first_words(runner, 30))
+        await asyncio.sleep(0)
+        assert not hearing.done()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            await hearing
+        writer.close()
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_worker_that_goes_waits_for_nobody_who_stays_silent(app: web.Application, world: World) -> None:
+    runner = runner_of(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        async with asyncio.timeout(10):
+            await first_words(runner, 0.1)
+        writer.close()
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: "])
