@@ -80,7 +80,7 @@ const Shell = () => {
   return html`
     <a class="skip visually-hidden button primary" href="#main">Skip to the page</a>
     <${Header} />
-    <main id="main" class=${`main page-${page}`} tabindex="-1" key="inside"><${Page} page=${page} /></main>
+    <main id="main" class=${`main page-${page}`} tabindex="-1" key=${page === "room" ? "room" : "inside"}><${Page} page=${page} /></main>
     ${page !== "room" && html`<${Ways} className="ways-low" label="Main, at hand" isShort />`}
     <${ConfirmDialog} />
     ${page !== "room" && html`<${ConnectionBanner} />`}

@@ -4,15 +4,32 @@
   const clicks = [];
   const progress = [];
   let shift = 0;
+  const moved = []; // what the shift was made of, to be told when it is too much
   let path = location.pathname;
-  window.__journey = { shown, clicks, progress, shift: () => shift, calm: () => (shift = 0), measure, mark, watchFrames, longestGap };
+  let opened = 0; // what moved before was the page before
+  window.__journey = { shown, clicks, progress, shift: () => shift, moved: () => moved.join("; "), calm: () => (shift = 0), measure, mark, watchFrames, longestGap };
 
   // Layout shift without a click or key just before, as browsers count it for a page.
   new PerformanceObserver((list) => {
-    if (path !== location.pathname) shift = 0;
-    path = location.pathname;
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+    for (const entry of list.getEntries()) {
+      if (entry.hadRecentInput || entry.startTime < opened) continue;
+      shift += entry.value;
+      moved.push(...entry.sources.map(describe));
+    }
   }).observe({ type: "layout-shift", buffered: true });
+
+  navigation.addEventListener("currententrychange", () => {
+    if (path === location.pathname) return;
+    [path, opened, shift] = [location.pathname, performance.now(), 0];
+    moved.length = 0;
+  });
+
+  /** What moved, from where to where. */
+  function describe({ node, previousRect: from, currentRect: to }) {
+    const element = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const name = element ? `${element.tagName.toLowerCase()}.${element.className}` : "something gone";
+    return `${name} ${[from, to].map((r) => `${r.x},${r.y} ${r.width}x${r.height}`).join(" to ")}`;
+  }
 
   addEventListener("click", (event) => clicks.push({ at: Date.now(), text: event.target.closest("a, button")?.textContent.trim() ?? "" }), true);
   let isHeldBack = false;

@@ -89,7 +89,7 @@ async def look(page: Page, name: str, size: str, faults: list[str]) -> None:
     """Light, then dark: axe's serious findings, sideways scrolling, jumps, raw text, a picture."""
     shift = await page.evaluate("__journey.shift()")
     if shift >= MOST_SHIFT:
-        faults.append(f"{name} {size}: layout shift {shift:.3f}")
+        faults.append(f"{name} {size}: layout shift {shift:.3f}: {await page.evaluate('__journey.moved()')}")
     wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wider > 0:
         faults.append(f"{name} {size}: scrolls sideways by {wider} px")
