@@ -16,6 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import cast
 
 import structlog
@@ -178,7 +179,7 @@ def media_supervisor(settings: Settings, inherited: Sequence[int] = ()) -> Media
     """What keeps the media worker of these settings; not yet started."""
     return MediaSupervisor(
         settings.data_dir,
-        udp_host=media_host(settings),
+        udp_hosts=media_hosts(settings),
         udp_port=settings.media_port,
         public_addresses=configured_addresses(settings),
         inherited=inherited,
@@ -209,6 +210,22 @@ def media_host(settings: Settings) -> str:
     if is_loopback(settings.host) and all(is_loopback(address) for address in configured_addresses(settings)):
         return "127.0.0.1"
     return "::" if ":" in settings.host else "0.0.0.0"
+
+
+def media_hosts(settings: Settings) -> list[str]:
+    """The same, and the other kind (IPv4, IPv6) beside it where PUBLIC_ADDRESS tells browsers an address of that."""
+    first = media_host(settings)
+    others = ["::1" if first == "127.0.0.1" else "::" if first == "0.0.0.0" else "0.0.0.0"]
+    addresses = configured_addresses(settings)
+    return [first, *(other for other in others if any(_may_be_like(other, address) for address in addresses))]
+
+
+def _may_be_like(one: str, other: str) -> bool:
+    """Are they both IPv6, or both IPv4? A name may be either."""
+    try:
+        return ip_address(one).version == ip_address(other).version
+    except ValueError:
+        return other != "localhost"
 
 
 def configured_addresses(settings: Settings) -> list[str]:

@@ -32,6 +32,7 @@ from server.serving import (
     configured_addresses,
     is_loopback,
     media_host,
+    media_hosts,
     media_supervisor,
     serve,
     tls_context,
@@ -79,7 +80,9 @@ def start_media(settings: Settings) -> None:
     if not settings.media_address or not settings.media_secret:
         raise SystemExit("Set these before starting: LECTERN_MEDIA_ADDRESS (tcp:host:port), LECTERN_MEDIA_SECRET")
     command = [sys.executable, "-m", "signaling.media.worker", "--control", settings.media_address]
-    command += ["--udp-host", media_host(settings), "--udp-port", str(settings.media_port)]
+    command += ["--udp-port", str(settings.media_port)]
+    for host in media_hosts(settings):
+        command += ["--udp-host", host]
     for address in configured_addresses(settings):
         command += ["--public-address", address]
     os.execv(sys.executable, command)

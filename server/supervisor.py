@@ -43,7 +43,7 @@ class MediaSupervisor:
         self,
         data_dir: Path,
         *,
-        udp_host: str,
+        udp_hosts: Sequence[str],
         udp_port: int,
         public_addresses: Sequence[str] = (),
         inherited: Sequence[int] = (),
@@ -53,7 +53,9 @@ class MediaSupervisor:
         self._socket = _socket_path(data_dir)
         self.address = f"unix:{self._socket}"
         self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address, "--beat"]
-        self._command += ["--udp-host", udp_host, "--udp-port", str(udp_port)]
+        self._command += ["--udp-port", str(udp_port)]
+        for host in udp_hosts:
+            self._command += ["--udp-host", host]
         for address in public_addresses:
             self._command += ["--public-address", address]
         if allow_test_loss:

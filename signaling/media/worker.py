@@ -61,13 +61,18 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def bind_sockets(hosts: Sequence[str], port: int, retry_seconds: float) -> list[socket.socket]:
-    """One UDP socket per address, all on one port (0: any free one). Raises OSError when it stays taken."""
+    """One UDP socket per address, all on one port (0: any free one). Raises OSError when it stays taken.
+
+    "Any address" of a kind that this machine does not have is left out, unless it comes first.
+    """
     deadline = time.monotonic() + retry_seconds
     while True:
         bound: list[socket.socket] = []
         try:
             for host in hosts:
                 family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                if bound and host in ANY and not _has(host):
+                    continue
                 sock = socket.socket(family, socket.SOCK_DGRAM)
                 bound.append(sock)
                 if family == socket.AF_INET6:
@@ -85,10 +90,22 @@ def bind_sockets(hosts: Sequence[str], port: int, retry_seconds: float) -> list[
             time.sleep(0.1)
 
 
+def _has(any_address: str) -> bool:
+    """Does this machine speak that kind of address at all?"""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in any_address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((any_address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def advertised(hosts: Sequence[str], public: Sequence[str]) -> list[str]:
     """The addresses browsers are told, best first: the public ones if given, else those bound; for "any address" the
-    machine's own, and loopback last. Names are resolved once, here. Raises OSError for one that cannot be.
+    machine's own, and loopback last. Names are resolved once, here, to addresses of the kinds that are bound. Raises
+    OSError for one that cannot be.
     """
+    kinds = {":" in host for host in hosts}
     addresses: list[str] = []
     for name in public or hosts:
         if name in ANY:
@@ -96,7 +113,8 @@ def advertised(hosts: Sequence[str], public: Sequence[str]) -> list[str]:
             found = get_host_addresses(use_ipv4=not is_six, use_ipv6=is_six)
             addresses += [*found, "::1" if is_six else "127.0.0.1"]
         else:
-            addresses += [str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)]
+            found = [str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)]
+            addresses += [address for address in found if address == name or (":" in address) in kinds]
     unique = dict.fromkeys(str(ipaddress.ip_address(address.split("%")[0])) for address in addresses)
     return list(unique)
 

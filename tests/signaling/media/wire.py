@@ -54,10 +54,10 @@ class Described:
     lines: list[str] = field(default_factory=list)
 
     @classmethod
-    def read(cls, text: str) -> Described:
-        """Read only what is used; the tests of sdp_lines look at the rest."""
+    def read(cls, text: str, host_like: str = r"\S+") -> Described:
+        """Read only what is used; the tests of sdp_lines look at the rest. Of several addresses the first like that."""
         find = lambda pattern: re.search(pattern, text, re.MULTILINE).groups()  # type: ignore[union-attr]  # noqa: E731
-        host, port = find(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host")
+        host, port = find(rf"^a=candidate:\S+ 1 udp \d+ ({host_like}) (\d+) typ host")
         return cls(
             find(r"^a=ice-ufrag:(\S+)")[0], find(r"^a=ice-pwd:(\S+)")[0], find(r"^a=fingerprint:sha-256 (\S+)")[0],
             (host, int(port)), text, re.split(r"(?m)^(?=m=)", text)[1:],
@@ -141,8 +141,7 @@ class Wire(asyncio.DatagramProtocol):
     async def open(self, remote: Described) -> None:
         """Take a local port and begin checking; the handshake follows with `shake`."""
         self.remote = remote
-        loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        await self._take_port()
         self._checking = asyncio.create_task(self._check_often())
 
     def shake(self) -> None:
@@ -161,11 +160,17 @@ class Wire(asyncio.DatagramProtocol):
         """Another local port, as after a change of network."""
         assert self.transport is not None
         self.transport.close()
-        loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        await self._take_port()
         answered = self.checks_answered
         self.check()
         await until(lambda: self.checks_answered > answered, what="a check's answer at the new address")
+
+    async def _take_port(self) -> None:
+        """One from which the worker can be reached."""
+        assert self.remote is not None
+        ours = "::1" if ":" in self.remote.address[0] else "127.0.0.1"  # which reaches the rest of 127.0.0.0/8 too
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ours, 0))
 
     def silence(self) -> None:
         """Vanish without a word."""
