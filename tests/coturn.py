@@ -16,8 +16,8 @@ from tests.services import free_port
 
 
 @contextmanager
-def coturn(folder: Path, secret: str) -> Iterator[int]:
-    """Its port, UDP and TCP."""
+def coturn(folder: Path, secret: str, peer: str = "127.0.0.1") -> Iterator[int]:
+    """Its port, UDP and TCP; `peer` is the one address it leads to."""
     if shutil.which("turnserver") is None:
         pytest.skip("coturn is not installed")
     port = free_port()
@@ -28,7 +28,7 @@ def coturn(folder: Path, secret: str) -> Iterator[int]:
         # As docs/turn.md has it: to us and nowhere else.
         "--fingerprint", "--no-multicast-peers", "--no-tcp-relay", "--user-quota=12",
         "--denied-peer-ip=0.0.0.0-255.255.255.255", "--denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-        "--allowed-peer-ip=127.0.0.1",
+        f"--allowed-peer-ip={peer}",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     try:
