@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     seat_seconds: int = Field(60, alias="LECTERN_SEAT_SECONDS", ge=1)
     register_per_minute: int = Field(20, alias="LECTERN_REGISTER_PER_MINUTE", ge=1)
     free_space_reserve_bytes: int = Field(64 * 1024 * 1024, alias="LECTERN_FREE_SPACE_RESERVE_BYTES", ge=0)
+    course_quota_bytes: int = Field(50 * 1024**3, alias="LECTERN_COURSE_QUOTA_BYTES", ge=0)
 
     limit_message_bytes: int = Field(65_536, alias="LECTERN_LIMIT_MESSAGE_BYTES", ge=1024)
     limit_sdp_bytes: int = Field(32_768, alias="LECTERN_LIMIT_SDP_BYTES", ge=1024)

@@ -11,6 +11,7 @@ from server.content import rules, service
 from server.content.audience import to_edit
 from server.content.links import links_of
 from server.content.schemas import UploadAccepted, UploadFields
+from server.content.quota import CourseFull
 from server.content.service import InvalidContentStatus
 from server.content.shown import shown
 from server.content.uploads import tus_headers
@@ -93,7 +94,7 @@ async def describe_uploads(request: Request) -> web.Response:
     status=201,
     door=_understood,
     consumes=OFFSET_STREAM,
-    refuses=(*OWNER_REFUSALS, LengthRequired, *BYTE_REFUSALS, RateLimited),
+    refuses=(*OWNER_REFUSALS, LengthRequired, *BYTE_REFUSALS, CourseFull, RateLimited),
 )
 async def create_upload(request: Request) -> UploadAccepted:
     """Begin a resumable upload (tus 1.0.0 creation).

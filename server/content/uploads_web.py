@@ -7,6 +7,7 @@ from aiohttp import web
 from server.content import captions, pictures, service
 from server.content.audience import to_edit
 from server.content.links import CONTENT, COURSES, links_of
+from server.content.quota import CourseFull
 from server.content.schemas import CaptionsAsked, ContentShown, UploadAccepted
 from server.content.shown import shown
 from server.content.tables import Content
@@ -45,7 +46,7 @@ MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Mi
     answers=UploadAccepted,
     status=201,
     consumes=FORM,
-    refuses=(*PICTURE_REFUSALS, RateLimited),
+    refuses=(*PICTURE_REFUSALS, CourseFull, RateLimited),
 )
 async def upload_content(request: Request) -> UploadAccepted:
     """Upload a lesson; `course_id` and `type` before `file`, or as query parameters, are judged before it is read."""

@@ -50,7 +50,7 @@ class Library:
         storage.prepare()
         tickets = Tickets(settings.secret_key)
         gate, files = Gate(database, tickets), Files(reading)
-        intake = Intake(storage, disk, Space(storage, settings.free_space_reserve_bytes))
+        intake = Intake(storage, disk, Space(storage, settings.free_space_reserve_bytes), settings.course_quota_bytes)
         is_cross_origin, offload = bool(settings.allowed_origins), settings.x_accel_prefix
         sender = Sender(storage, files, gate, is_cross_origin=is_cross_origin, offload_prefix=offload)
         return cls(storage, disk, reading, intake, tickets, gate, files, sender)

@@ -14,11 +14,12 @@ from server.content.uploads.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """One per process. `limits` are bytes by kind of content."""
+    """One per process. `limits` are bytes by kind of content, `quota_bytes` what a course may hold."""
 
     storage: LocalStorage
     disk: Disk
     space: Space
+    quota_bytes: int
     limits: Mapping[str, int] = field(default_factory=lambda: LIMITS)
 
     def part(self) -> PartFile:

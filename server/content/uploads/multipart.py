@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, ExitStack
 from pydantic import ValidationError
 
 from server.access import Actor
-from server.content import formats, rules, service
+from server.content import formats, quota, rules, service
 from server.content.formats import Format
 from server.content.schemas import UploadFields
 from server.content.service import Arrived
@@ -40,6 +40,8 @@ async def receive(request: Request, actor: Actor, database: Database, intake: In
     async with AsyncExitStack() as stack:
         for name, value in request.query.items():
             await upload.field(name, value)
+        if upload.is_known:
+            upload.judge_announced()  # before anybody is asked for the body
         async for part in parts(request):
             if isinstance(part, FieldPart):
                 await upload.field(part.name, part.value)
@@ -58,6 +60,20 @@ class _Upload:
         self.file_name = ""
         self.declared_type = ""
         self.format: Format | None = None
+        self.left_bytes: int | None = None  # of the course's quota, once the course is known
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what a file is judged by has come."""
+        return {"course_id", "type"} <= self.fields.keys()
+
+    def judge_announced(self) -> None:
+        """The size of the whole, as it was announced. Raises Invalid, TooLarge, CourseFull."""
+        limit = self.intake.limits[self._wanted(is_title_due=False).type]
+        announced = (self.request.content_length or 0) - LARGEST_FORM_BYTES  # of the file, at least
+        if announced > limit:
+            raise rules.too_large(limit)
+        self._judge_room(announced)
 
     async def field(self, name: str, value: str) -> None:
         """Note a value; the course is judged as soon as it is named. Raises Invalid, Missing, NotCourseInstructor."""
@@ -73,14 +89,13 @@ class _Upload:
     async def file(self, part: FilePart, stack: AsyncExitStack) -> None:
         """Read the file to disk. Raises every refusal that its bytes and what came before them allow."""
         self.file_name, self.declared_type = rules.clean_file_name(part.file_name), part.declared_type
-        is_known = {"course_id", "type"} <= self.fields.keys()
+        is_known = self.is_known
         with ExitStack() as held:
             if is_known:
                 wanted = self._wanted(is_title_due=False)
                 rules.judge_claim(wanted.type, self.file_name, self.declared_type)
+                self.judge_announced()
                 limit = self.intake.limits[wanted.type]
-                if (self.request.content_length or 0) > limit + LARGEST_FORM_BYTES:
-                    raise rules.too_large(limit)
             else:
                 async with self.database.read() as read:
                     await service.require_teaching(read, self.actor)
@@ -106,6 +121,7 @@ class _Upload:
         self.part.keep()
         try:
             async with self.database.work("add content") as work:
+                await quota.require_room(work, wanted.course_id, self.part.size, self.intake.quota_bytes)
                 return await service.add(work, self.actor, wanted, arrived)
         except OutcomeUnknown:
             raise  # the row may be there; if it is not, the sweep finds the file
@@ -125,6 +141,12 @@ class _Upload:
             raise invalid_from(error) from error
         async with self.database.read() as read:
             await service.to_upload(read, self.actor, course_id)
+            self.left_bytes = await quota.left_bytes(read, course_id, self.intake.quota_bytes)
+
+    def _judge_room(self, size_bytes: int) -> None:
+        """Raises CourseFull when that does not fit into the course."""
+        if self.left_bytes is not None and size_bytes > max(0, self.left_bytes):
+            raise quota.course_full(self.left_bytes, self.intake.quota_bytes)
 
     def _wanted(self, *, is_title_due: bool) -> UploadFields:
         given = self.fields if is_title_due else {"title": NOT_YET, **self.fields}
@@ -142,6 +164,7 @@ class _Upload:
             self.format = rules.judge_bytes(kind, self.file_name, file.head)
         if file.size > self.intake.limits[kind]:
             raise rules.too_large(self.intake.limits[kind])
+        self._judge_room(file.size)
 
     def _judge_spooled(self, file: PartFile) -> None:
         """For a file before its `type`: is it anything we take, and small enough for what it looks like?"""

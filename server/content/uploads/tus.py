@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from server.access import Actor
 from server.accounts.tables import User
-from server.content import rules, service
+from server.content import quota, rules, service
 from server.content.audience import to_edit
 from server.content.formats import UNDECLARED, Format
 from server.content.rules import UploadStatus
@@ -67,8 +67,8 @@ class Uploads:
     async def create(self, actor: Actor, claim: Claim) -> Content:
         """Judge all that can be judged before a byte, and make the row.
 
-        Raises TypeNotAllowed, ContentMismatch (empty), TooLarge, RateLimited (5 open ones a person), NoRoom, and as
-        `service.to_upload`.
+        Raises TypeNotAllowed, ContentMismatch (empty), TooLarge, RateLimited (5 open ones a person), CourseFull,
+        NoRoom, and as `service.to_upload`.
         """
         wanted = claim.fields
         rules.judge_claim(wanted.type, claim.file_name, claim.declared_type)
@@ -88,6 +88,7 @@ class Uploads:
                     raise RateLimited(
                         OPEN_RETRY_SECONDS, f"You have {OPEN_PER_PERSON} uploads open; finish or cancel one first."
                     )
+                await quota.require_room(work, wanted.course_id, claim.size_bytes, self.intake.quota_bytes)
                 row = await service.add(work, actor, wanted, arrived, UploadStatus.UPLOADING)
                 row.upload_expires_at, row.upload_metadata = work.now + KEPT, claim.metadata
                 row.bytes_received = 0
