@@ -28,6 +28,7 @@ SAID: dict[str, Callable[[Context], str]] = {
     "missing": lambda _: "is missing",
     "extra_forbidden": lambda _: "is not a field of this",
     "string_type": lambda _: "needs a text",
+    "string_unicode": lambda _: "contains characters that cannot be stored",
     "string_too_short": lambda c: (
         "may not be empty" if c["min_length"] == 1 else f"needs at least {_count(c['min_length'], 'character')}"
     ),

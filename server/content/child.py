@@ -6,11 +6,13 @@ A pool would be wrong here: killing one of its workers breaks them all. Starting
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ runpy.run_module("server.content.worker", None, "__main__")
 """
 MEBIBYTE = 1024 * 1024
 LONGEST_LINE = 64 * 1024
+# Elsewhere nobody would end a process that stands still when we are killed: it waits for our pipe to close.
+MAY_HOLD = sys.platform == "linux"
 ERROR_TAIL = 2000
 log = structlog.get_logger(__name__)
 
@@ -75,9 +79,15 @@ class WorkerCrashed(Exception):
     """The process ended without an answer; another try may do better."""
 
 
-async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], None] | None = None) -> dict[str, Any]:
+async def run(
+    cage: Cage,
+    order: dict[str, Any],
+    told: Callable[[str, float], None] | None = None,
+    held: AsyncIterator[bool] | None = None,
+) -> dict[str, Any]:
     """Carry out `order` in a worker process; `told(stage, percent)` hears how far it is.
 
+    While the last word of `held` is True the process stands still, and its time does not run.
     Raises WorkerRefused, WorkerTimedOut, WorkerCrashed. Cancelling this ends the process.
     """
     limits = {
@@ -98,14 +108,20 @@ async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], No
         start_new_session=True,
         limit=LONGEST_LINE,
     )
+    holding: asyncio.Task[None] | None = None
     try:
-        async with asyncio.timeout(cage.wall_seconds):
+        async with asyncio.timeout(cage.wall_seconds) as wall:
+            if held is not None and MAY_HOLD:
+                holding = asyncio.create_task(_hold(process, held, wall))
             said = asyncio.create_task(_tail(process.stderr))
             last = await _lines(process.stdout, told)
             await process.wait()
     except TimeoutError as error:
         raise WorkerTimedOut() from error
     finally:
+        if holding is not None:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
         await _end(process)
     if process.returncode == -signal.SIGXCPU:
         raise WorkerTimedOut()
@@ -114,6 +130,22 @@ async def run(cage: Cage, order: dict[str, Any], told: Callable[[str, float], No
     if "refused" in last:
         raise WorkerRefused(str(last["refused"]), str(last.get("detail", "")))
     return dict(last["result"])
+
+
+async def _hold(process: asyncio.subprocess.Process, held: AsyncIterator[bool], wall: asyncio.Timeout) -> None:
+    """Stop and continue the process as told; what it stood still is added to the time it may take."""
+    with contextlib.suppress(ProcessLookupError):
+        try:
+            since: float | None = None
+            async for is_held in held:
+                now, deadline = time.monotonic(), wall.when()
+                if since is not None and deadline is not None:
+                    wall.reschedule(deadline + now - since)
+                if is_held != (since is not None):
+                    process.send_signal(signal.SIGSTOP if is_held else signal.SIGCONT)
+                since = now if is_held else None
+        finally:
+            process.send_signal(signal.SIGCONT)
 
 
 async def _lines(stream: asyncio.StreamReader | None, told: Callable[[str, float], None] | None) -> dict[str, Any]:

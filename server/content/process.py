@@ -7,11 +7,16 @@ that the sweep collects.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from server.content import child
 from server.content.child import WorkerRefused
@@ -26,6 +31,7 @@ from server.content.uploads.turn import Turn
 from server.courses.service import student_ids
 from server.courses.tables import Course
 from server.db.database import Database
+from server.errors import LecternError
 from server.events import ContentFailed, ContentReady
 from server.jobs import queue
 from server.jobs.queue import Claimed
@@ -36,7 +42,11 @@ from server.notifications.service import notify
 WAITING = "waiting"
 LOOK_AGAIN = timedelta(seconds=5)
 # A class that never ends does not starve a lesson: then it is converted beside it, by one thread that yields to all.
+# Waiting before and standing still in the middle count together.
 LONGEST_WAIT = timedelta(minutes=30)
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,23 @@ class Processing:
             "output": str(scratch),
         }
         cage = child.transcoding(job.payload["duration"]) if converts else child.PROCESS
-        return await child.run(cage, order, told.stage)
+        held = self._classes(job, told) if converts and original.kind == VIDEO else None
+        return await child.run(cage, order, told.stage, held)
+
+    async def _classes(self, job: Claimed, told: Told) -> AsyncIterator[bool]:
+        """Whether a class has the machine now, looked at again and again; ends when it has waited long enough."""
+        waited, is_on = self._database.clock.now() - job.created_at, False
+        while waited < LONGEST_WAIT:
+            await asyncio.sleep(LOOK_AGAIN.total_seconds())
+            waited += LOOK_AGAIN if is_on else timedelta(0)
+            with contextlib.suppress(LecternError):  # then as it was
+                async with self._database.read() as read:
+                    was_on, is_on = is_on, await is_a_class_on(read)
+                if is_on != was_on:
+                    log.info("conversion stands still" if is_on else "conversion goes on", content=job.subject_id)
+            yield is_on
+            if is_on:
+                told.stage(WAITING, 0)
 
     async def _hand_over(self, original: Original, payload: dict[str, Any]) -> None:
         async with self._database.work("hand over") as work:

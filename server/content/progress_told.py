@@ -51,8 +51,10 @@ class Told:
     def stage(self, stage: str, percent: float) -> None:
         """`percent` of this stage, 0 to 100."""
         start, end = SPANS[stage]
-        self._latest = (stage, int(start + (end - start) * min(100.0, max(0.0, percent)) / 100))
-        self._news.set()
+        latest = (stage, int(start + (end - start) * min(100.0, max(0.0, percent)) / 100))
+        if latest != self._latest:
+            self._latest = latest
+            self._news.set()
 
     async def _tell(self) -> None:
         while not self._is_over.is_set():

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from server.content import rules, service
 from server.content.audience import to_edit
 from server.content.links import links_of
-from server.content.schemas import UploadAccepted, UploadFields
 from server.content.quota import CourseFull
+from server.content.schemas import UploadAccepted, UploadFields
 from server.content.service import InvalidContentStatus
 from server.content.shown import shown
 from server.content.uploads import tus_headers

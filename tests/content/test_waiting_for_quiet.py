@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from server.content import process
+from server.content import child, process
 from server.content.disk import Disk
 from server.content.process import Processing
 from server.content.service import CONVERT, PROCESS
 from server.content.storage import LocalStorage
 from server.content.tables import Content
 from server.db.database import Database
+from server.errors import DatabaseAway
 from server.events import ContentProgressed, ContentReady
 from server.jobs import queue
 from server.jobs.runner import Runner
 from server.jobs.tables import Job
 from server.live_sessions.tables import ProcessLease, RoomConnection
+from tests.content import samples
 from tests.factories import World
 from tests.fakes import HeardFacts
+from tests.processes import children_of, command_of
 
 Sample = Callable[[str], Path]
 Begun = Callable[[Path], Awaitable[Content]]
@@ -92,6 +100,90 @@ async def held_back(database: Database, row: Content) -> Job:
                 assert (shown.upload_status, shown.processing_stage) == ("processing", "waiting")
                 return job
             await asyncio.sleep(0.02)
+
+
+async def until_worker(state: str) -> None:
+    """Until the one worker process stands still (`T`), or does not (`RSD`), by the kernel's word."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            for pid in children_of(os.getpid()):
+                if "server.content.worker" in command_of(pid):
+                    with contextlib.suppress(OSError):
+                        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in state:
+                            return
+            await asyncio.sleep(0.02)
+
+
+async def until_told(facts: HeardFacts, row: Content, stage: str) -> None:
+    """Until the last that was told of this lesson is that stage."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            told = [fact.stage for fact in facts.of(ContentProgressed) if fact.content_id == row.id]
+            if told and told[-1] == stage:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that takes some seconds to convert."""
+    return samples.make(tmp_path_factory.mktemp("film"), "avi", seconds=20.0, size=(640, 480))
+
+
+async def test_time_in_which_it_stands_still_is_not_counted() -> None:
+    signals: list[int] = []
+    process = SimpleNamespace(send_signal=signals.append)
+
+    async def held() -> AsyncIterator[bool]:
+        yield True
+        await asyncio.sleep(0.2)
+        yield True
+        await asyncio.sleep(0.2)
+        yield False
+
+    async with asyncio.timeout(PATIENCE_SECONDS) as wall:
+        before = wall.when()
+        await child._hold(process, held(), wall)  # type: ignore[arg-type]
+        after = wall.when()
+    assert before is not None and after is not None
+    assert after - before >= 0.39
+    assert signals[:2] == [signal.SIGSTOP, signal.SIGCONT]
+
+
+async def test_a_conversion_under_way_stands_still_while_a_class_is_on(
+    database: Database, world: World, facts: HeardFacts, lesson: Begun, film: Path
+) -> None:
+    row = await lesson(film)
+    await until_told(facts, row, "converting")
+    await a_class(world)
+    await until_worker("T")
+    await until_told(facts, row, "waiting")
+    async with database.work("everybody leaves") as work:
+        await work.execute(delete(RoomConnection))
+    await ready(facts, row)
+    async with database.read() as read:
+        job = await read.scalar(select(Job).where(Job.kind == CONVERT, Job.subject_id == row.id))
+    assert job is not None
+    assert job.attempts == 1
+    percents = [fact.percent for fact in facts.of(ContentProgressed) if fact.content_id == row.id]
+    assert percents == sorted(percents)
+
+
+async def test_a_conversion_stands_still_only_so_long(
+    world: World, facts: HeardFacts, lesson: Begun, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = await lesson(film)
+    await until_told(facts, row, "converting")
+    await a_class(world)
+    await until_worker("T")
+    away = AsyncMock(side_effect=DatabaseAway)
+    monkeypatch.setattr(process, "is_a_class_on", away)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while away.await_count < 3:
+            await asyncio.sleep(0.02)
+    await until_worker("T")  # what is not known changes nothing
+    monkeypatch.setattr(process, "LONGEST_WAIT", timedelta(0))
+    await ready(facts, row)
 
 
 async def test_a_film_is_converted_when_the_class_is_over(

@@ -10,7 +10,7 @@ import { Icon } from "./icon.js";
 import { Menu } from "./menu.js";
 
 /** What a stage of processing is called. @type {Record<string, string>} */
-const STAGES = { checking: "Checking the file", waiting: "Waiting for its turn", packaging: "Making it playable", converting: "Making it playable", thumbnail: "Taking a picture from it", publishing: "Almost ready" };
+const STAGES = { checking: "Checking the file", waiting: "Waiting while a class is on", packaging: "Making it playable", converting: "Making it playable", thumbnail: "Taking a picture from it", publishing: "Almost ready" };
 
 /** @param {{content: import("../data/content.js").Content}} props */
 const State = ({ content }) => {

@@ -9,7 +9,7 @@ import { Icon } from "./icon.js";
 /** @typedef {import("../data/upload_queue.js").Upload} Upload */
 
 /** The server's words for what it does with a file, for people. @type {Record<string, string>} */
-const STAGES = { waiting: "Waiting for a quiet moment, so that no class is disturbed" };
+const STAGES = { waiting: "Waiting while a class is on, so that it is not disturbed" };
 
 /** @param {Upload} upload @returns {string} how far the bytes are */
 const bytesOf = ({ sent, total }) => `${sizeText(sent)} of ${sizeText(total)}`;
