@@ -16,7 +16,7 @@ class Counters:
     checks: int = 0  # good STUN checks
     checks_dropped: int = 0  # unknown user, bad integrity, malformed
     strangers_dropped: int = 0  # from an address without a good STUN check
-    handshake_dropped: int = 0  # the queue before or in the handshake was full
+    handshake_dropped: int = 0  # the queue before or in the handshake was full, or it was an alert without protection
     malformed_dropped: int = 0  # RTP or RTCP that does not parse, or has a size nobody sends
     unauthenticated_dropped: int = 0  # SRTP that does not verify
     unpermitted_dropped: int = 0

@@ -25,10 +25,17 @@ DEAD_SECONDS = 13.5  # without a check: the peer is gone, and looked at once a s
 START_SECONDS = 30.0  # from the offer to a finished handshake
 KEPT_UFRAGS = 4  # older credentials stay valid after an ICE restart: checks and media go on there for a moment
 LARGEST_RTCP_BYTES = 1400
+# A DTLS record's type, and the epoch of one without protection (RFC 6347, section 4.1). Whoever can send from a peer's
+# address could end its handshake with such an alert; a browser that gives up closes its connection in the page as well.
+ALERT, UNPROTECTED = 21, b"\0\0"
 
 
 class Behind(Protocol):
-    """What a link leads to."""
+    """What a link leads to: one connection of a user."""
+
+    @property
+    def user(self) -> int:
+        """Whose."""
 
     def up(self) -> None:
         """SRTP may be used from now on."""
@@ -64,6 +71,10 @@ class Host:
     def pending(self) -> int:
         """Links whose handshake has not finished."""
         return sum(1 for link in self.links if not link.is_up)
+
+    def pending_of(self, user: int) -> int:
+        """The same, of one user."""
+        return sum(1 for link in self.links if not link.is_up and link.behind.user == user)
 
 
 class Link:
@@ -176,7 +187,8 @@ class Link:
         """Tell DTLS, RTP and RTCP apart (RFC 9443, section 2) and hand on what verifies."""
         first, counters = IN_VIEW[0], self.counters
         if first < 64:
-            if first >= 20 and not self._handshake.feed(bytes(IN_VIEW[:size])):
+            is_taken = first >= 20 and not (first == ALERT and IN_VIEW[3:5] == UNPROTECTED)
+            if not is_taken or not self._handshake.feed(bytes(IN_VIEW[:size])):
                 counters.handshake_dropped += 1
             return
         if self._rx is None or not 128 <= first < 192:

@@ -25,6 +25,8 @@ from signaling.media.values import Offer, Track, Wish
 PEERS_PER_ROOM = 2000  # connections of either kind
 EPOCHS = 16  # of a room's timeline that are remembered as over; a room sees a new one when it is restored, if ever
 PENDING_HANDSHAKES = 512  # of the worker; more are refused until some finish or time out
+# Of one person, for as many tabs as they may have open, and their reloads: nobody takes the places of all others
+PENDING_PER_USER = 24
 
 Tell = Callable[[str, str, Mapping[str, Any]], None]  # (peer, what happened, its fields)
 
@@ -51,7 +53,7 @@ class Room:
         if publisher is not None and publisher.peer == peer and publisher.is_for(offer):
             answer = publisher.answer(offer, tracks)
         else:
-            self._guard(is_inside=publisher is not None)
+            self._guard(user, is_inside=publisher is not None)
             fresh = Publisher(
                 self.host,
                 peer,
@@ -92,7 +94,7 @@ class Room:
     def subscribe(self, peer: str, user: int) -> Offer:
         """Offer a pool; a former one of the same peer is replaced."""
         before = self.subscribers.get(peer)
-        self._guard(is_inside=before is not None)
+        self._guard(user, is_inside=before is not None)
         subscriber = self.subscribers[peer] = Subscriber(self.host, peer, user, ended=self._subscriber_ended)
         if before is not None:
             before.link.close("renewed")
@@ -172,9 +174,11 @@ class Room:
         self.revision, self.epoch = revision, epoch
         return True
 
-    def _guard(self, *, is_inside: bool) -> None:
+    def _guard(self, user: int, *, is_inside: bool) -> None:
         if len(self.publishers) + len(self.subscribers) >= PEERS_PER_ROOM or self.host.pending >= PENDING_HANDSHAKES:
             raise MediaFull()
+        if self.host.pending_of(user) >= PENDING_PER_USER:
+            raise MediaFull("You have opened too many media connections at once; wait until some have connected.")
         if not is_inside and self.host.load.is_full:
             raise MediaFull("The media server forwards as much as it can without losing quality; try again later.")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 import socket
+import statistics
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,26 +58,44 @@ def attack(sock: socket.socket) -> None:
         sock.send(datagram)
 
 
-async def test_a_stranger_breaks_no_set_up_whenever_it_comes_and_gets_no_answer(web: Web, worker: Worker) -> None:
-    client, _ = web
+async def connected_under_attack(client: MediaClient, strangers: list[socket.socket], turns: int) -> list[float]:
+    """A publisher and a subscriber set up so many times, before, during and after each the strangers' whole arsenal;
+    packets come through every time. The seconds each of the two took.
+    """
+    loop, took = asyncio.get_running_loop(), []
     client.permit(ROOM, {ANA: ALL}, [ANA])
-    with a_stranger(worker.udp_port) as stranger:
-        for turn in range(10):
+    for turn in range(turns):
+        for stranger in strangers:
             attack(stranger)
-            ana = PublishingPeer(ANA)
-            answer = await client.publish(ROOM, ana.name, ANA, ana.offer(), ana.tracks())
+        ana, began = PublishingPeer(ANA), loop.time()
+        answer = await client.publish(ROOM, ana.name, ANA, ana.offer(), ana.tracks())
+        for stranger in strangers:
             attack(stranger)
-            connecting = asyncio.create_task(ana.wire.connect(Described.read(answer)))
-            while not connecting.done():
+        connecting = asyncio.create_task(ana.wire.connect(Described.read(answer)))
+        while not connecting.done():
+            for stranger in strangers:
                 stranger.send(CLIENT_HELLO)
                 stranger.send(FATAL_ALERT)
-                await asyncio.sleep(0.001)
-            await connecting
+            await asyncio.sleep(0.001)
+        await connecting
+        took.append(loop.time() - began)
+        for stranger in strangers:
             attack(stranger)
-            bo = await SubscribingPeer(BO, f"bo-{turn}").subscribe(client, ROOM)
-            ana.send("camera", key=True, count=3)
-            await until(lambda bo=bo: len(bo.packets["1"]) == 3)  # type: ignore[misc]
-            client.close_peer(ROOM, bo.name, "left")
+        began = loop.time()
+        bo = await SubscribingPeer(BO, f"bo-{turn}").subscribe(client, ROOM)
+        took.append(loop.time() - began)
+        ana.send("camera", key=True, count=3)
+        await until(lambda bo=bo: len(bo.packets["1"]) == 3)  # type: ignore[misc]
+        client.close_peer(ROOM, bo.name, "left")
+        bo.wire.silence()
+        ana.wire.silence()
+    return took
+
+
+async def test_a_stranger_breaks_no_set_up_whenever_it_comes_and_gets_no_answer(web: Web, worker: Worker) -> None:
+    client, _ = web
+    with a_stranger(worker.udp_port) as stranger:
+        assert len(await connected_under_attack(client, [stranger], 10)) == 20
         with pytest.raises(BlockingIOError):
             stranger.recv(100)
     counters = (await client.stats())["counters"]
@@ -85,22 +105,24 @@ async def test_a_stranger_breaks_no_set_up_whenever_it_comes_and_gets_no_answer(
 
 
 @pytest.mark.prove
-async def test_of_a_hundred_attacked_set_ups_a_hundred_connect(web: Web, worker: Worker) -> None:
+async def test_of_a_hundred_attacked_set_ups_a_hundred_connect_and_none_is_slow(web: Web, worker: Worker) -> None:
     client, _ = web
-    client.permit(ROOM, {ANA: ALL}, [ANA])
-    ana = await PublishingPeer(ANA).publish(client, ROOM)
-    with a_stranger(worker.udp_port) as stranger:
-        flood = asyncio.create_task(flooding(stranger))
-        for turn in range(100):
-            attack(stranger)
-            bo = await SubscribingPeer(BO, f"bo-{turn}").subscribe(client, ROOM)
-            ana.send("camera", key=True)
-            await until(lambda bo=bo: bo.packets["1"])  # type: ignore[misc]
-            client.close_peer(ROOM, bo.name, "left")
+    calm = statistics.median(await connected_under_attack(client, [], 20))
+    before = (await client.stats())["counters"]
+    with contextlib.ExitStack() as held:
+        strangers = [held.enter_context(a_stranger(worker.udp_port)) for _ in range(4)]
+        flood = asyncio.create_task(flooding(strangers[0]))
+        attacked = await connected_under_attack(client, strangers, 50)
         flood.cancel()
     counters = (await client.stats())["counters"]
-    assert counters["strangers_dropped"] > 1000
-    assert counters["errors"] == 0
+    dropped = {name: counters[name] - before[name] for name in ("strangers_dropped", "checks_dropped", "errors")}
+    slowest, middle = max(attacked), statistics.median(attacked)
+    in_words = f"median {middle * 1e3:.1f} ms attacked, {calm * 1e3:.1f} ms calm, slowest {slowest * 1e3:.1f} ms"
+    print(f"{len(attacked)} set-ups: {in_words}; {dropped}")
+    assert len(attacked) == 100
+    assert slowest < 0.9  # a handshake message lost or answered wrongly is repeated after a second
+    assert dropped["strangers_dropped"] > 10_000
+    assert dropped["errors"] == 0
 
 
 async def flooding(stranger: socket.socket) -> None:
@@ -118,7 +140,7 @@ async def test_noise_from_a_peers_own_address_neither_ends_its_handshake_nor_its
     await ana.wire.open(Described.read(answer))
     await until(lambda: ana.wire.checks_answered)
     for datagram in nasty_datagrams():
-        if datagram not in (FATAL_ALERT, CLIENT_HELLO):  # well-formed ones would be its own words
+        if datagram != CLIENT_HELLO:  # a well-formed one would be its own word
             ana.wire.send(datagram)
     ana.wire.shake()
     await asyncio.wait_for(ana.wire.up.wait(), 10)

@@ -17,7 +17,7 @@ from signaling.media.errors import MediaFull, PeerUnknown
 from signaling.media.forward import PACED_PACKETS
 from signaling.media.ice import Mux
 from signaling.media.link import Host
-from signaling.media.room import Room
+from signaling.media.room import PENDING_PER_USER, Room
 from signaling.media.values import Track
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.wire import Described, until
@@ -139,6 +139,18 @@ async def test_unfinished_handshakes_are_bounded_and_there_is_room_again_when_th
     place.room.subscribe("three", 3)
     with pytest.raises(PeerUnknown):
         place.room.restart_subscribe("one")
+
+
+async def test_one_person_does_not_take_the_places_of_all_others(place: Place) -> None:
+    for tab in range(PENDING_PER_USER):
+        place.room.subscribe(f"tab {tab}", BO)
+    with pytest.raises(MediaFull, match="at once"):
+        place.room.subscribe("one more", BO)
+    with pytest.raises(MediaFull, match="at once"):
+        place.answered(PublishingPeer(BO))
+    await place.subscribes(SubscribingPeer(ANA))
+    place.room.close_peer("tab 0", "left")
+    await place.subscribes(SubscribingPeer(BO))
 
 
 async def test_a_browser_that_says_goodbye_is_gone_at_once(place: Place) -> None:
