@@ -215,6 +215,8 @@ class Out:
         """The source does not feed this line any more: keep what followed from it."""
         source = self.source
         assert source is not None
+        if self.ready:
+            source.audience.flush()
         self._before = self._sent()
         if source.newest is not None and (last := self.last_timestamp) is not None:
             self._left = (last, source.newest_at)

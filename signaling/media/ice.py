@@ -17,7 +17,7 @@ import string
 import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from signaling.media import checks
@@ -83,6 +83,8 @@ class Mux:
         self.by_address: dict[Address, Reached] = {}
         self.loss = Loss(counters)
         self.moves = 0  # how often a link has begun to send to another address
+        self._at_end: list[Callable[[], None]] = []
+        self._is_reading = False
         self.arrived_at = 0.0  # of the datagram in hand, unix time: as the kernel noted it, where it does
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
@@ -109,7 +111,27 @@ class Mux:
             if self.by_address.get(address) is link:
                 del self.by_address[address]
 
+    def at_turns_end(self, call: Callable[[], None]) -> None:
+        """Call this when the datagrams that wait are read; at once when none is being read."""
+        if self._is_reading:
+            self._at_end.append(call)
+        else:
+            call()
+
     def _readable(self, sock: socket.socket) -> None:
+        self._is_reading = True
+        try:
+            self._read(sock)
+        finally:
+            self._is_reading = False
+            calls, self._at_end = self._at_end, []
+            for call in calls:
+                try:
+                    call()
+                except Exception:
+                    self._failed("what datagrams left to do was not done")
+
+    def _read(self, sock: socket.socket) -> None:
         counters, by_address = self.counters, self.by_address
         for _ in range(DATAGRAMS_PER_TURN):
             try:
@@ -135,9 +157,12 @@ class Mux:
                 else:
                     counters.strangers_dropped += 1
             except Exception:
-                counters.errors += 1
-                if counters.errors < 100 or counters.errors % 1000 == 0:
-                    log.exception("a datagram of %d bytes was not handled", size)
+                self._failed(f"a datagram of {size} bytes was not handled")
+
+    def _failed(self, what: str) -> None:
+        self.counters.errors += 1
+        if self.counters.errors < 100 or self.counters.errors % 1000 == 0:
+            log.exception(what)
 
     def _check(self, datagram: memoryview, address: Address, sock: socket.socket) -> None:
         counters = self.counters

@@ -15,7 +15,7 @@ from signaling.media import feedback
 from signaling.media.audience import Audience, Member
 from signaling.media.cache import Packet, PacketCache
 from signaling.media.counters import Counters
-from signaling.media.fanout import fan_out
+from signaling.media.fanout import Row, fan_out
 from signaling.media.keyframes import BEGINS_KEYFRAME, vp8_width
 from signaling.media.sdp import Chosen
 from signaling.media.sdp_lines import AUDIO_TYPE, VIDEO_TYPES
@@ -65,7 +65,7 @@ class Source:
         self.is_flowing = False
         self.is_ended = False
         self.ssrc: int | None = None
-        self.audience: Audience[Fed] = Audience(counters)
+        self.audience: Audience[Fed] = Audience(counters, self._fan_out)
         self.outs = self.audience.members  # fed now
         self.waiting: set[Fed] = set()  # bound, but waiting for a keyframe to cut at
         self.joining: set[Fed] = set()  # being sent what was kept since the last keyframe, before they are fed
@@ -157,14 +157,14 @@ class Source:
         elif self.waiting and self._keyframe_timer is None:
             self._ask_again()
         if self.outs:
-            self.send(self.outs, packet)
+            self.audience.feed(packet)
             if joined and extended != self.newest:
+                self.audience.flush()
                 self._catch_up(joined, extended)
 
     def send(self, outs: Sequence[Fed], packet: Packet) -> None:
         """Forward one packet to these m-lines."""
-        send_time = send_time_now() if self._begins_keyframe is not None else b""
-        fan_out(self.audience.rows(outs, packet.seq), packet, self.out_type, send_time, self._counters)
+        self._fan_out(self.audience.rows(outs, packet.seq), (packet,))
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this extended number, if it is still there."""
@@ -214,6 +214,10 @@ class Source:
             self._flows(self, False)
 
     # --- inside -----------------------------------------------------------------------------------
+    def _fan_out(self, rows: Sequence[Row], packets: Sequence[Packet]) -> None:
+        send_time = send_time_now() if self._begins_keyframe is not None else b""
+        fan_out(rows, packets, self.out_type, send_time, self._counters)
+
     def _cut_over(self, packet: Packet) -> list[Fed]:
         joined = [out for out in self.waiting if out.ready] if self.waiting else []
         for out in joined:

@@ -208,4 +208,5 @@ def parse(data: bytes) -> Received:
         for number, value in rtp.unpack_header_extensions(profile, data[16 : 16 + 4 * words]):
             mid = value.decode() if number == 1 else mid
         start += 4 + 4 * words
-    return Received(seq, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[start:], mid)
+    end = len(data) - (data[-1] if first & 0x20 else 0)
+    return Received(seq, timestamp, ssrc, second & 0x7F, bool(second & 0x80), data[start:end], mid)
