@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from server import turn_check
 from server.listening import PortTaken, await_udp, listen
+from server.media_ports import ports_of
 from server.schema_check import is_at_head
 from server.serving import configured_addresses, is_loopback, media_host, tls_context
 from server.settings import Settings
@@ -133,10 +134,13 @@ def _ports(settings: Settings) -> Iterator[Finding]:
             opened.close()
 
     def udp() -> None:
-        await_udp(media_host(settings), settings.media_port, retry_seconds=0)
+        for port in ports_of(settings):
+            await_udp(media_host(settings), port, retry_seconds=0)
 
+    last = settings.media_port + settings.media_workers - 1
+    media = f"{settings.media_port}{f' to {last}' if settings.media_workers > 1 else ''} (UDP)"
     yield _tried(f"PORT {settings.port} on {settings.host} is free", tcp)
-    yield _tried(f"MEDIA_PORT {settings.media_port} (UDP) is free", udp)
+    yield _tried(f"MEDIA_PORT {media} {'are' if settings.media_workers > 1 else 'is'} free", udp)
 
 
 def _tls(settings: Settings) -> Iterator[Finding]:

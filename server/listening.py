@@ -12,6 +12,8 @@ import time
 
 RETRY_SECONDS = 5.0  # then the start ends with one line that names the port
 PAUSE_SECONDS = 0.1
+ROWS_TRIED = 100  # for several free ports in a row
+HIGHEST_PORT = 65_535
 BACKLOG = 4096  # connections the system holds for us while we are busy; later ones are retried by their browsers
 
 
@@ -44,13 +46,25 @@ def await_udp(host: str, port: int, *, name: str = "MEDIA_PORT", retry_seconds: 
         time.sleep(PAUSE_SECONDS)
 
 
-def free_udp(host: str, wanted: int) -> int:
-    """`wanted` when it is free, else a free UDP port."""
-    if _udp_refusal(host, wanted) is None:
+def free_udp(host: str, wanted: int, count: int = 1) -> int:
+    """`wanted` when it and its `count` - 1 successors are free, else the first of so many free UDP ports in a row.
+
+    Raises PortTaken.
+    """
+    if wanted and _are_free(host, wanted, count):
         return wanted
-    with socket.socket(_family(host), socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    for _ in range(ROWS_TRIED):
+        with socket.socket(_family(host), socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+            first = int(probe.getsockname()[1])
+        if _are_free(host, first, count):
+            return first
+    raise PortTaken(f"There are no {count} free UDP ports in a row: set MEDIA_PORT.")
+
+
+def _are_free(host: str, first: int, count: int) -> bool:
+    ports = range(first, first + count)
+    return ports[-1] <= HIGHEST_PORT and all(_udp_refusal(host, port) is None for port in ports)
 
 
 class SharedListener(socket.socket):

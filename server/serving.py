@@ -1,6 +1,6 @@
-"""Run the program until it is told to stop: media worker, application, a drain, and status 0.
+"""Run the program until it is told to stop: media workers, application, a drain, and status 0.
 
-Order matters and is all here: the media worker before anybody can join, the banner only when the address answers.
+Order matters and is all here: the media workers before anybody can join, the banner only when the address answers.
 SIGTERM, Ctrl-C and the end of the terminal drain; a second of the first two ends at once. One of several workers also
 drains when it is REPLACED: then this address goes on, and whoever asks it is not told that it closes.
 """
@@ -26,8 +26,9 @@ from server import app as application
 from server.http.keys import READINESS
 from server.http.protocol import Runner, Server
 from server.listening import BACKLOG
+from server.media_ports import ports_of
 from server.settings import Settings
-from server.supervisor import MediaSupervisor
+from server.supervisor import MediaSupervisor, MediaSupervisors
 from server.terminal_end import TerminalEnd
 from signaling.child import when_parent_ends
 from signaling.transport import Place
@@ -74,7 +75,7 @@ async def serve(plan: Plan) -> None:
         media_address = settings.media_address or None
         media_starts: asyncio.Task[None] | None = None
         if plan.with_media and media_address is None:
-            supervisor = media_supervisor(settings, plan.inherited)
+            supervisor = media_supervisors(settings, plan.inherited)
             opened.push_async_callback(supervisor.close)
             media_starts = asyncio.create_task(supervisor.start())  # meanwhile the application is built
             opened.push_async_callback(_settled, media_starts)
@@ -175,15 +176,25 @@ async def _settled(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def media_supervisor(settings: Settings, inherited: Sequence[int] = ()) -> MediaSupervisor:
-    """What keeps the media worker of these settings; not yet started."""
-    return MediaSupervisor(
-        settings.data_dir,
-        udp_hosts=media_hosts(settings),
-        udp_port=settings.media_port,
-        public_addresses=configured_addresses(settings),
-        inherited=inherited,
-        allow_test_loss=settings.media_test_loss,
+def media_supervisors(
+    settings: Settings, inherited: Sequence[int] = (), controls: Sequence[str] = ()
+) -> MediaSupervisors:
+    """What keeps the media workers of these settings, or one at each of `controls`; not yet started."""
+    settings = settings.model_copy(update={"media_workers": len(controls) or settings.media_workers})
+    return MediaSupervisors(
+        [
+            MediaSupervisor(
+                settings.data_dir,
+                number=number,
+                control=controls[number] if controls else "",
+                udp_hosts=media_hosts(settings),
+                udp_port=port,
+                public_addresses=configured_addresses(settings),
+                inherited=inherited,
+                allow_test_loss=settings.media_test_loss,
+            )
+            for number, port in enumerate(ports_of(settings))
+        ]
     )
 
 

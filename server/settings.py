@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     redis_url: str = Field("", alias="REDIS_URL")
     secret_key_given: str = Field("", alias="SECRET_KEY")
     media_port: int = Field(8081, alias="MEDIA_PORT", ge=0, le=65535)
+    media_workers: int = Field(1, alias="LECTERN_MEDIA_WORKERS", ge=1, le=16)
     media_address: str = Field("", alias="LECTERN_MEDIA_ADDRESS")
     media_secret: str = Field("", alias="LECTERN_MEDIA_SECRET")
     media_test_loss: bool = Field(False, alias="LECTERN_MEDIA_TEST_LOSS")

@@ -16,14 +16,14 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from server import logs, pace
+from server import logs, media_ports, pace
 from server.accounts import invites
 from server.accounts import service as accounts
 from server.db.database import Database
 from server.demo import LessonsMissing, add_lessons, seed
 from server.http.keys import DATABASE
 from server.instance import Instance
-from server.listening import PortTaken, await_udp, free_udp, listen, port_of
+from server.listening import PortTaken, listen, port_of
 from server.ports import SilentPublisher
 from server.private_folder import private_folder
 from server.schema_check import prepare_schema
@@ -33,14 +33,16 @@ from server.serving import (
     is_loopback,
     media_host,
     media_hosts,
-    media_supervisor,
+    media_supervisors,
     serve,
     tls_context,
 )
 from server.settings import Settings
+from server.supervisor import MediaSupervisors
 from server.terminal import show_demo, show_serving
 from server.web_worker import command
 from server.workers import Signals, Worker, supervise
+from signaling.media.carrier import addresses_in
 from signaling.transport import Place
 
 log = structlog.get_logger(__name__)
@@ -76,9 +78,13 @@ def start_jobs(settings: Settings) -> None:
 
 
 def start_media(settings: Settings) -> None:
-    """Become a media worker, for web processes that reach it at LECTERN_MEDIA_ADDRESS."""
+    """Become a media worker, or keep several, for web processes that reach them at LECTERN_MEDIA_ADDRESS."""
     if not settings.media_address or not settings.media_secret:
         raise SystemExit("Set these before starting: LECTERN_MEDIA_ADDRESS (tcp:host:port), LECTERN_MEDIA_SECRET")
+    addresses = addresses_in(settings.media_address)
+    if len(addresses) > 1:
+        asyncio.run(_keep_media(media_supervisors(settings, controls=addresses)))
+        return
     command = [sys.executable, "-m", "signaling.media.worker", "--control", settings.media_address]
     command += ["--udp-port", str(settings.media_port)]
     for host in media_hosts(settings):
@@ -86,6 +92,17 @@ def start_media(settings: Settings) -> None:
     for address in configured_addresses(settings):
         command += ["--public-address", address]
     os.execv(sys.executable, command)
+
+
+async def _keep_media(workers: MediaSupervisors) -> None:
+    """Until told to stop."""
+    signals = Signals()
+    try:
+        await workers.start()
+        log.info("media workers ready", count=len(workers.each))
+        await signals.stop.wait()
+    finally:
+        await workers.close()
 
 
 def start_demo(settings: Settings) -> None:
@@ -101,7 +118,7 @@ def start_demo(settings: Settings) -> None:
         prepare_schema(settings)
         sockets = _demo_sockets(settings, moved)
         settings = settings.model_copy(update={"port": port_of(sockets)})
-        settings = _demo_media_port(settings, moved)
+        settings = media_ports.for_demo(settings, media_host(settings), moved)
         links: dict[str, int] = {}
 
         async def ready(app: web.Application) -> asyncio.Task[None]:
@@ -121,8 +138,7 @@ def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
         sockets = listen(settings.host, settings.port)
         settings = settings.model_copy(update={"port": port_of(sockets)})
         if with_media and not settings.media_address:
-            settings = _with_media_port(settings)
-            await_udp(media_host(settings), settings.media_port)
+            settings = media_ports.awaited(settings, media_host(settings))
 
         async def ready(app: web.Application) -> None:
             show_serving(settings.base_url, await _setup_link(app[DATABASE], settings))
@@ -132,7 +148,7 @@ def _start(settings: Settings, *, with_media: bool, with_jobs: bool) -> None:
 
 
 def _start_many(settings: Settings, count: int, *, with_media: bool, with_jobs: bool) -> None:
-    """Several web processes on one port, and the media worker they share. Raises SystemExit."""
+    """Several web processes on one port, and the media workers they share. Raises SystemExit."""
     missing = [name for name, is_missing in _needed_by_many(settings) if is_missing]
     if missing:
         raise SystemExit(f"More than one worker needs PostgreSQL and Redis: set {' and '.join(missing)}.")
@@ -142,8 +158,7 @@ def _start_many(settings: Settings, count: int, *, with_media: bool, with_jobs: 
     sockets = listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": port_of(sockets)})
     if with_media and not settings.media_address:
-        settings = _with_media_port(settings)
-        await_udp(media_host(settings), settings.media_port)
+        settings = media_ports.awaited(settings, media_host(settings))
     with private_folder() as folder:
         asyncio.run(_serve_many(settings, count, sockets, folder, with_media=with_media, with_jobs=with_jobs))
 
@@ -168,7 +183,7 @@ async def _serve_many(
     async with AsyncExitStack() as opened:
         media = settings.media_address
         if with_media and not media:
-            supervisor = media_supervisor(settings)
+            supervisor = media_supervisors(settings)
             opened.push_async_callback(supervisor.close)
             await supervisor.start()
             media = supervisor.address
@@ -199,25 +214,6 @@ def _demo_sockets(settings: Settings, moved: list[str]) -> list[socket.socket]:
         sockets = listen(settings.host, 0)
         moved.append(f"Port {settings.port} is taken; this is {port_of(sockets)}.")
         return sockets
-
-
-def _demo_media_port(settings: Settings, moved: list[str]) -> Settings:
-    host, port = media_host(settings), settings.media_port
-    if "media_port" in settings.model_fields_set:
-        settings = _with_media_port(settings)
-        await_udp(host, settings.media_port)
-        return settings
-    free = free_udp(host, port)
-    if free != port:
-        moved.append(f"UDP port {port} is taken; sound and picture use {free}.")
-    return settings.model_copy(update={"media_port": free})
-
-
-def _with_media_port(settings: Settings) -> Settings:
-    """MEDIA_PORT 0 means any free one, chosen once, so that a restarted worker comes back to it."""
-    if settings.media_port:
-        return settings
-    return settings.model_copy(update={"media_port": free_udp(media_host(settings), 0)})
 
 
 async def _setup_link(database: Database, settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""Keep one media worker running beside an embedded server: start it, notice its end, start it again, end it.
+"""Keep media workers running, each by itself: start it, notice its end, start it again, end it.
 
 The worker's life is bound to ours twice: the pipe on its standard input reaches its end when we are gone, however we
 went, and on Linux it asks the kernel for a death signal. See signaling/media/worker.py for its side.
@@ -29,11 +29,12 @@ log = structlog.get_logger(__name__)
 
 
 class MediaWorkerFailed(SystemExit):
-    """The first worker never became ready; the text is one line."""
+    """A first worker never became ready; the text is one line."""
 
 
 class MediaSupervisor:
-    """Runs `python -m signaling.media.worker`; `address` is where its control socket listens.
+    """Runs `python -m signaling.media.worker`; `address` is where its control socket listens: `control`, or a Unix
+    socket in the data directory that has the worker's number.
 
     `inherited` are file descriptors the worker keeps open (the data directory's lock). `allow_test_loss` is for tests:
     whoever reaches the control socket may have packets lost on purpose. Closed once; closing twice is harmless.
@@ -43,15 +44,19 @@ class MediaSupervisor:
         self,
         data_dir: Path,
         *,
+        number: int = 0,
+        control: str = "",
         udp_hosts: Sequence[str],
         udp_port: int,
         public_addresses: Sequence[str] = (),
         inherited: Sequence[int] = (),
         allow_test_loss: bool = False,
     ) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._socket = _socket_path(data_dir)
-        self.address = f"unix:{self._socket}"
+        self._socket: Path | None = None
+        if not control:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._socket = _socket_path(data_dir, number)
+        self.number, self.address = number, control or f"unix:{self._socket}"
         self._command = [sys.executable, "-m", "signaling.media.worker", "--control", self.address, "--beat"]
         self._command += ["--udp-port", str(udp_port)]
         for host in udp_hosts:
@@ -88,18 +93,21 @@ class MediaSupervisor:
         if self._process is not None:
             await self._end(self._process)
             self._process = None
-        self._socket.unlink(missing_ok=True)
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
 
     async def _keep(self, process: asyncio.subprocess.Process) -> None:
         """Whenever the worker ends, start another; a ready one is replaced at once, others after growing pauses."""
         pause = 0.0
         while True:
             await self._until_ended(process)
-            log.warning("media worker ended", pid=process.pid, status=process.returncode, restart_in=pause)
+            log.warning(
+                "media worker ended", number=self.number, pid=process.pid, status=process.returncode, restart_in=pause
+            )
             await asyncio.sleep(pause)
             process = await self._spawn()
             if await self._is_ready(process):
-                log.info("media worker restarted", pid=process.pid)
+                log.info("media worker restarted", number=self.number, pid=process.pid)
                 pause = 0.0
             else:
                 await self._end(process)
@@ -142,7 +150,7 @@ class MediaSupervisor:
             except TimeoutError:
                 silences += 1
         else:
-            log.error("media worker stands still", pid=process.pid)
+            log.error("media worker stands still", number=self.number, pid=process.pid)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         await process.wait()
@@ -159,9 +167,32 @@ class MediaSupervisor:
             await process.wait()
 
 
-def _socket_path(data_dir: Path) -> Path:
+class MediaSupervisors:
+    """Several of them as one: all start at once, and all have to."""
+
+    def __init__(self, each: Sequence[MediaSupervisor]) -> None:
+        self.each = tuple(each)
+
+    @property
+    def address(self) -> str:
+        """Where they listen, with commas."""
+        return ",".join(one.address for one in self.each)
+
+    async def start(self) -> None:
+        """Start all and wait until they are ready. Raises MediaWorkerFailed."""
+        outcomes = await asyncio.gather(*(one.start() for one in self.each), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def close(self) -> None:
+        """End all, side by side."""
+        await asyncio.gather(*(one.close() for one in self.each))
+
+
+def _socket_path(data_dir: Path, number: int) -> Path:
     """In the data directory, or in a folder of its own when that path is too long for a socket."""
-    path = data_dir.resolve() / "media.sock"
+    path = data_dir.resolve() / (f"media-{number}.sock" if number else "media.sock")
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
     return Path(tempfile.mkdtemp(prefix="lectern-")) / "media.sock"

@@ -28,8 +28,10 @@ from signaling.handshake import Handshake
 from signaling.healer import Healer
 from signaling.hurry import Hurry
 from signaling.live_namespace import LiveNamespace
-from signaling.media.client import MediaClient
+from signaling.media.carrier import addresses_in
 from signaling.media_desk import MediaDesk
+from signaling.media_fleet import Fleet
+from signaling.placements import Placements
 from signaling.rooms.effects import RoomClosed
 from signaling.rooms.keeper import Keeper
 from signaling.rooms.presence import Presence, PresenceTold
@@ -75,7 +77,9 @@ class Gateway:
         self.timeline = Timeline(database, self._registry, seat_held=held)
         self._writer = Writer(self.timeline, metrics)
         self.presence = Presence(database, self.live)
-        self.media = MediaDesk(settings, self.live, self._registry, self._writer, metrics, readiness, self._errands)
+        self._placements = Placements(database, self.timeline)
+        self.fleet = Fleet(self._placements, metrics, readiness, self._errands, is_shared=not database.is_sqlite)
+        self.media = MediaDesk(settings, self.live, self._registry, self._writer, self._errands, self.fleet)
         rosters = Rosters(database, self.presence)
         self._doorway = Doorway(
             settings, database, self.live, self.timeline, self._writer, self.presence, rosters, guess
@@ -91,7 +95,6 @@ class Gateway:
         self._keeper = Keeper(
             database, self._writer, seat_held=held, empty_after=timedelta(seconds=settings.empty_room_seconds)
         )
-        self._media_client: MediaClient | None = None
         self._hear = hear
         self.bus: Bus = NoBus()
         if settings.redis_url:
@@ -131,10 +134,8 @@ class Gateway:
         await self._keeper.start()
 
     async def use_media(self, address: str, secret: str | None) -> None:
-        """Talk to the media worker at `address`; it may come and go."""
-        self._media_client = MediaClient(address, self.media, secret=secret)
-        self.media.use(self._media_client)
-        await self._media_client.start()
+        """Talk to the media workers at `address`, one or several with commas; they may come and go."""
+        await self.fleet.open(addresses_in(address), secret, self.media)
 
     async def close(self) -> None:
         """Tell clients to come back elsewhere, finish what is in line, leave nothing open; in bounded time."""
@@ -160,8 +161,7 @@ class Gateway:
         await self.live.close(work_seconds=WORK_SECONDS)
         self.presence.flush()
         await self._writer.close()
-        if self._media_client is not None:
-            await self._media_client.close()
+        await self.fleet.close()
         await self._asides.close()
         await self._errands.close()
         await self._registry.close()
@@ -207,6 +207,7 @@ class Gateway:
         async with self._database.read() as read:
             query = select(LiveSession.id).where(LiveSession.status == "live")
             live_session_ids = list(await read.scalars(query))
+        await self._placements.forget_all()
         await self.media.lose_all(live_session_ids)
 
     def _deliver(

@@ -7,23 +7,22 @@ silent in the server whatever the browser goes on sending. No type of the media 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import structlog
 
 from server.errors import Away, Conflict, Invalid, LecternError, MediaAway
-from server.http.keys import Readiness
-from server.metrics import Metrics
 from server.settings import Settings
 from signaling import protocol
 from signaling.client import Client, Phase, live_room
 from signaling.doorway import NotJoined
 from signaling.media.client import MediaAway as WorkerAway
-from signaling.media.client import MediaClient, MediaError, Track, Wish
+from signaling.media.client import MediaClient, MediaError, PeerUnknown, Track, Wish
 from signaling.media.client import MediaFull as WorkerFull
 from signaling.media.client import SdpInvalid as BadSdp
+from signaling.media_fleet import MediaFull, Seat, Tasks
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
 from signaling.rooms.state import Room
@@ -44,45 +43,40 @@ class MediaRefused(Conflict):
     code, sentence = "media_refused", "The media server refused."
 
 
-class MediaFull(Conflict):
-    code, sentence = "media_full", "The media server has no room for another connection."
+class Placed(Protocol):
+    """Which worker each room is on: signaling.media_fleet.Fleet."""
 
+    @property
+    def is_up(self) -> bool: ...
 
-class Tasks(Protocol):
-    """Runs something later, on behalf of nobody who waits."""
+    def seat(self, room: int) -> Seat | None: ...
 
-    def spawn(self, call: Coroutine[Any, Any, Any]) -> None: ...
+    async def place(self, room: int) -> MediaClient: ...
+
+    def forget(self, room: int) -> None: ...
 
 
 class MediaDesk:
-    """Implements signaling.media.client.MediaListener and the media wishes."""
+    """Implements signaling.media_fleet.Desk and the media wishes."""
 
     def __init__(
-        self,
-        settings: Settings,
-        live: LiveServer,
-        registry: Registry,
-        writer: Writer,
-        metrics: Metrics,
-        readiness: Readiness,
-        tasks: Tasks,
+        self, settings: Settings, live: LiveServer, registry: Registry, writer: Writer, tasks: Tasks, fleet: Placed
     ) -> None:
         self._settings, self._live, self._registry, self._writer = settings, live, registry, writer
-        self._metrics, self._readiness, self._tasks = metrics, readiness, tasks
-        self._media: MediaClient | None = None
+        self._tasks, self._fleet = tasks, fleet
         self._peers: dict[int, dict[str, Client]] = {}  # by room, then connection id
         self._publishers: dict[
             tuple[int, int], str
         ] = {}  # whose connection sends a person's tracks, by room and person
-        self._told: dict[int, object] = {}  # what the worker was last told of a room
+        self._told: dict[int, object] = {}  # which worker was last told what of a room
 
-    def use(self, media: MediaClient) -> None:
-        """The worker to talk to; set once, before the first wish."""
-        self._media = media
+    def use(self, fleet: Placed) -> None:
+        """The workers to talk to; before the first wish."""
+        self._fleet = fleet
 
     @property
     def is_up(self) -> bool:
-        return self._media is not None and self._media.connected
+        return self._fleet.is_up
 
     # ------------------------------------------------------------------ wishes
 
@@ -93,7 +87,7 @@ class MediaDesk:
             raise Invalid(errors=[{"pointer": "/tracks", "detail": "names a source twice"}])
         room = self._room(client, wish.live_session_id)
         publish_tracks(room, PublishTracks(client.actor.id, sources))  # refuses before the worker is asked
-        media = self._worker()
+        media = await self._fleet.place(wish.live_session_id)
         self._permit(wish.live_session_id)
         self._keep(client, wish.live_session_id)
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
@@ -106,18 +100,16 @@ class MediaDesk:
     async def unpublish(self, client: Client, wish: protocol.MediaUnpublish) -> Mapping[str, Any]:
         self._room(client, wish.live_session_id)
         sources = tuple(dict.fromkeys(wish.sources))
-        if self.is_up:
+        if (seat := self._fleet.seat(wish.live_session_id)) is not None:
             with _translated():
-                await self._worker().unpublish(
-                    wish.live_session_id, client.connection.id, client.actor.id, list(sources)
-                )
+                await seat.client.unpublish(wish.live_session_id, client.connection.id, client.actor.id, list(sources))
         command = UnpublishTracks(client.actor.id, sources)
         await self._writer.act(wish.live_session_id, command, actor_id=client.actor.id)
         return {}
 
     async def subscribe(self, client: Client, wish: protocol.MediaSubscribe) -> Mapping[str, Any]:
         self._room(client, wish.live_session_id)
-        media = self._worker()
+        media = await self._fleet.place(wish.live_session_id)
         self._permit(wish.live_session_id)
         self._keep(client, wish.live_session_id)
         with _translated():
@@ -128,12 +120,14 @@ class MediaDesk:
         self._check_sdp(wish.sdp)
         self._room(client, wish.live_session_id)
         with _translated():
-            await self._worker().answer(wish.live_session_id, client.connection.id, wish.revision, wish.sdp)
+            await self._worker(wish.live_session_id).answer(
+                wish.live_session_id, client.connection.id, wish.revision, wish.sdp
+            )
         return {}
 
     async def restart(self, client: Client, wish: protocol.MediaRestart) -> Mapping[str, Any]:
         self._room(client, wish.live_session_id)
-        media, peer = self._worker(), client.connection.id
+        media, peer = self._worker(wish.live_session_id), client.connection.id
         if wish.side == "publish":
             if wish.sdp is None:
                 raise Invalid(errors=[{"pointer": "/sdp", "detail": "is needed to restart the sending side"}])
@@ -150,7 +144,7 @@ class MediaDesk:
             (one.user_id, one.source): Wish(one.paused, one.width) for one in wish.sources
         }
         with _translated():
-            await self._worker().prefer(wish.live_session_id, client.connection.id, wishes)
+            await self._worker(wish.live_session_id).prefer(wish.live_session_id, client.connection.id, wishes)
         return {}
 
     # ------------------------------------------------------------------ what rooms do
@@ -175,8 +169,8 @@ class MediaDesk:
     def close(self, client: Client, live_session_id: int, reason: str = "left") -> None:
         """A tab is out of the room: its connections to the worker end now, and the tracks it sent with them."""
         peers = self._peers.get(live_session_id, {})
-        if peers.pop(client.connection.id, None) is not None and self._media is not None:
-            self._media.close_peer(live_session_id, client.connection.id, reason)
+        if peers.pop(client.connection.id, None) is not None and (seat := self._fleet.seat(live_session_id)):
+            seat.client.close_peer(live_session_id, client.connection.id, reason)
         if not peers:
             self._peers.pop(live_session_id, None)
         self._unpublish(live_session_id, client)
@@ -189,22 +183,26 @@ class MediaDesk:
             self._tasks.spawn(self._stopped(live_session_id, UnpublishTracks(client.actor.id)))
 
     def _close_room(self, live_session_id: int) -> None:
-        self._peers.pop(live_session_id, None)
+        self._drop(live_session_id)
+        self._fleet.forget(live_session_id)
+
+    def _drop(self, live_session_id: int) -> dict[str, Client]:
+        """Nothing of this room is on its worker any more; who was connected to it."""
         for key in [key for key in self._publishers if key[0] == live_session_id]:
             del self._publishers[key]
-        if self._told.pop(live_session_id, None) is not None and self._media is not None:
-            self._media.close_room(live_session_id)
+        self._told.pop(live_session_id, None)
+        return self._peers.pop(live_session_id, {})
 
     def _permit(self, live_session_id: int, *, even_if_told: bool = False) -> None:
         """The worker learns who may send now, and at which position of the timeline that was so."""
-        entry = self._registry.known(live_session_id)
-        if entry is None or self._media is None:
+        entry, seat = self._registry.known(live_session_id), self._fleet.seat(live_session_id)
+        if entry is None or seat is None:
             return
-        truth = (may := entry.room.senders(), order := [entry.room.host_id, *entry.room.floor])
+        truth = (seat, may := entry.room.senders(), order := [entry.room.host_id, *entry.room.floor])
         if even_if_told or self._told.get(live_session_id) != truth:
             self._told[live_session_id] = truth
             faces = self._settings.limit_student_cameras
-            self._media.permit(live_session_id, may, order, entry.room.seq, entry.epoch, faces)
+            seat.client.permit(live_session_id, may, order, entry.room.seq, entry.epoch, faces)
 
     def _keep(self, client: Client, live_session_id: int) -> None:
         self._peers.setdefault(live_session_id, {})[client.connection.id] = client
@@ -216,10 +214,13 @@ class MediaDesk:
             raise NotJoined()
         return entry.room
 
-    def _worker(self) -> MediaClient:
-        if self._media is None or not self._media.connected:
+    def _worker(self, live_session_id: int) -> MediaClient:
+        """Where the connections of this room's people are. Raises MediaAway, and MediaRefused before they have any."""
+        if (seat := self._fleet.seat(live_session_id)) is not None:
+            return seat.client
+        if not self._fleet.is_up:
             raise MediaAway()
-        return self._media
+        raise MediaRefused(PeerUnknown().detail)
 
     def _check_sdp(self, sdp: str) -> None:
         if len(sdp.encode(errors="replace")) > self._settings.limit_sdp_bytes:
@@ -246,23 +247,12 @@ class MediaDesk:
         if side == "publish":
             self._unpublish(room, client)
 
-    def worker_lost(self) -> None:
-        """Tracks are gone with the worker; pages publish and subscribe again when another answers."""
-        self._metrics.media_up.set(0)
-        self._readiness.media_answers = False
-        peers, self._peers = self._peers, {}
-        self._publishers.clear()
-        for room, clients in peers.items():
-            for client in clients.values():
+    def lost(self, rooms: Collection[int], reason: str) -> None:
+        """These rooms' worker is gone, or they were moved: pages publish and subscribe again, where they are then."""
+        for room in rooms:
+            for client in self._drop(room).values():
                 for side in ("publish", "subscribe"):
-                    client.connection.emit(
-                        "media_closed", {"live_session_id": room, "side": side, "reason": "worker_lost"}
-                    )
-            self._tasks.spawn(self._stopped(room, LoseTracks()))
-
-    def worker_ready(self, incarnation: str) -> None:
-        self._metrics.media_up.set(1)
-        self._readiness.media_answers = self._readiness.media_answered_once = True
+                    client.connection.emit("media_closed", {"live_session_id": room, "side": side, "reason": reason})
 
     async def lose_all(self, live_session_ids: Sequence[int]) -> None:
         """A new worker knows nothing of earlier tracks: their end is written before anyone publishes again."""

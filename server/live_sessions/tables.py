@@ -251,3 +251,31 @@ class RoomConnection(Base):
     user_id: Mapped[int] = mapped_column(BigInt, ForeignKey("users.id"))
     lease_id: Mapped[int] = mapped_column(BigInt, ForeignKey("process_leases.id"))
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MediaWorker(Base):
+    """A media worker, found by where its control socket listens; its lease is renewed by the web processes it answers.
+
+    `incarnation` is the running process's own name: whatever was placed on another is not there any more.
+    """
+
+    __tablename__ = "media_workers"
+    __table_args__ = (AUTOINCREMENT,)
+
+    id: Mapped[int] = identity()
+    address: Mapped[str] = mapped_column(String(255), unique=True)
+    incarnation: Mapped[str] = mapped_column(String(32))
+    renewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MediaPlacement(Base):
+    """The one media worker that forwards for a room, whichever web processes its people are connected to."""
+
+    __tablename__ = "media_placements"
+    __table_args__ = (Index(None, "worker_id"),)
+
+    live_session_id: Mapped[int] = mapped_column(BigInt, ForeignKey("live_sessions.id"), primary_key=True)
+    worker_id: Mapped[int] = mapped_column(BigInt, ForeignKey("media_workers.id"))
+    incarnation: Mapped[str] = mapped_column(String(32))
+    placed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -115,6 +116,11 @@ class Carrier(asyncio.Protocol):
         """The other end is gone, or we cut it."""
         self.is_open = False
         self._lost(self)
+
+
+def addresses_in(given: str) -> list[str]:
+    """One or several control addresses, with commas; a comma inside a path is none."""
+    return [part.strip().rstrip(",") for part in re.split(r",(?=\s*(?:unix|tcp):)", given) if part.strip()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class MediaClient:
 
     def __init__(self, address: str, listener: MediaListener, *, secret: str | None = None) -> None:
         self.incarnation = ""
+        self.load, self.is_full = 0.0, False  # as it said with its last answer to a ping
         self._endpoint, self._listener, self._secret = Endpoint.parse(address), listener, secret
         self._carrier: Carrier | None = None  # introduced and in use
         self._number = 0
@@ -148,6 +149,10 @@ class MediaClient:
         self._permits.pop(room, None)
         self._say({"do": "close_room", "room": room})
 
+    def forget(self, room: int) -> None:
+        """The room is on another worker: what was permitted here is not said to a successor of this one."""
+        self._permits.pop(room, None)
+
     async def stats(self) -> dict[str, Any]:
         """Numbers of rooms and peers and the forwarding counters. Raises MediaAway."""
         return await self._ask("stats")
@@ -220,6 +225,7 @@ class MediaClient:
         """Introduced: in use until it is lost, by its end or by silence."""
         assert self._lost is not None
         self._carrier = carrier
+        self.load, self.is_full = 0.0, False
         for said in self._permits.values():
             carrier.send(said)
         self._ready.set()
@@ -230,9 +236,10 @@ class MediaClient:
                     await self._lost.wait()
                 return
             try:
-                await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
+                said = await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
             except MediaAway:
-                await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
+                said = await self._ask_within(PING_ANSWER_SECONDS, "ping", {})
+            self.load, self.is_full = float(said.get("load", 0.0)), bool(said.get("is_full"))
 
     def _end_use(self) -> None:
         was_used, self._carrier = self._carrier is not None, None

@@ -248,8 +248,8 @@ class Service:
         for each in self._sides.values():
             each.rooms.discard(room_id)
 
-    def _ping(self, side: WebSide, message: dict[str, Any]) -> None:
-        return None
+    def _ping(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        return {"load": round(self.host.load.share, 4), "is_full": self.host.load.is_full}
 
     def _stats(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         publishers = sum(len(room.publishers) for room in self.rooms.values())

@@ -10,6 +10,7 @@ from aiohttp import web
 from server.app import GATEWAY
 from server.live_sessions.tables import LiveSession
 from signaling.media.client import MediaClient, MediaFull, Wish
+from signaling.media_fleet import Seat
 from tests.factories import World
 from tests.signaling.conftest import Connect, a_class
 
@@ -47,10 +48,28 @@ class HeardWorker:
         self.may = {}
 
 
+class OnOneWorker:
+    """Every room is on this worker."""
+
+    is_up = True
+
+    def __init__(self, worker: HeardWorker) -> None:
+        self.client = cast(MediaClient, worker)
+
+    def seat(self, room: int) -> Seat:
+        return Seat(self.client, "")
+
+    async def place(self, room: int) -> MediaClient:
+        return self.client
+
+    def forget(self, room: int) -> None:
+        self.client.close_room(room)
+
+
 @pytest.fixture
 def worker(app: web.Application) -> HeardWorker:
     heard = HeardWorker()
-    app[GATEWAY].media.use(cast(MediaClient, heard))
+    app[GATEWAY].media.use(OnOneWorker(heard))
     return heard
 
 

@@ -8,12 +8,11 @@ from typing import Any, cast
 from aiohttp.test_utils import TestServer
 
 from server.app import GATEWAY
-from signaling.media.client import MediaClient
 from signaling.media.room import Room
 from tests.factories import World
 from tests.signaling.across.conftest import Open
 from tests.signaling.conftest import Tab
-from tests.signaling.test_permits import HeardWorker
+from tests.signaling.test_permits import HeardWorker, OnOneWorker
 
 
 def _forwarding(words: list[tuple[Any, ...]]) -> dict[int, frozenset[str]]:
@@ -35,7 +34,7 @@ async def test_the_later_decision_holds_in_the_worker(
     who, here = world.id_of("bo"), {"live_session_id": room}
     workers = [HeardWorker(), HeardWorker()]
     for server, worker in zip(processes, workers, strict=True):
-        server.app[GATEWAY].media.use(cast(MediaClient, worker))
+        server.app[GATEWAY].media.use(OnOneWorker(worker))
     ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
     for one in (ana, bo):
         await one.wish("join", **here)

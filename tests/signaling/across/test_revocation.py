@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,12 +18,11 @@ from server.accounts.service import end_sign_ins
 from server.app import GATEWAY
 from server.content.wiring import LIBRARY
 from server.http.keys import DATABASE
-from signaling.media.client import MediaClient
 from tests.factories import World
 from tests.services import Redis
 from tests.signaling.across.conftest import Apis, Open
 from tests.signaling.conftest import Tab
-from tests.signaling.test_permits import HeardWorker
+from tests.signaling.test_permits import HeardWorker, OnOneWorker
 
 DAN = "dan"  # an expert elsewhere, and a student here
 KEY = "videos/aa/aabb/video-0123456789abcdef.mp4"
@@ -107,7 +106,7 @@ async def scene(
 ) -> Scene:
     process: int = request.param
     worker = HeardWorker()
-    processes[process].app[GATEWAY].media.use(cast(MediaClient, worker))
+    processes[process].app[GATEWAY].media.use(OnOneWorker(worker))
     course = await world.course("ana", [DAN])
     storage = processes[0].app[LIBRARY].storage
     part = storage.new_part()

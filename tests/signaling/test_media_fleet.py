@@ -1,0 +1,124 @@
+"""Two real media workers behind the whole product: classes are spread, and one whose worker is killed goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+
+from server.app import GATEWAY
+from server.live_sessions.tables import MediaPlacement
+from signaling.media_fleet import FULL, Fleet
+from tests.factories import World
+from tests.signaling.conftest import Connect, Tab, a_class
+from tests.signaling.media.conftest import Worker, start_worker
+from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
+from tests.signaling.media.wire import until
+from tests.signaling.test_dropped_packets import joined_media
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`start("--option", ...)`: one more worker."""
+    with ExitStack() as stack:
+
+        def one(*options: str) -> Worker:
+            running = start_worker(f"unix:{tmp_path}/{secrets.token_hex(4)}.sock", *options)
+            stack.callback(running.stop)
+            return running
+
+        yield one
+
+
+async def a_fleet(app: web.Application, workers: Sequence[Worker]) -> Fleet:
+    """The application knows these, and their rows are written."""
+    gateway = app[GATEWAY]
+    await gateway.use_media(",".join(worker.control for worker in workers), None)
+    await until(lambda: all(worker.running for worker in gateway.fleet.workers))
+    return gateway.fleet
+
+
+@dataclass
+class Class:
+    """Ana sends, Bo receives; the number of the worker they are on."""
+
+    room: int
+    ana: Tab
+    bo: Tab
+    worker: int
+
+
+async def with_media(fleet: Fleet, world: World, room: int, ana: Tab, bo: Tab) -> Class:
+    """Both connect, and her sound reaches him."""
+    sender, viewer = PublishingPeer(world.id_of("ana")), SubscribingPeer(world.id_of("bo"))
+    await joined_media(bo, ana, room, sender, viewer)
+    while not viewer.packets["0"]:
+        sender.send("microphone")
+        await asyncio.sleep(0.02)
+    for peer in (sender, viewer):
+        peer.wire.silence()
+    seat = fleet.seat(room)
+    assert seat is not None
+    return Class(room, ana, bo, [worker.client for worker in fleet.workers].index(seat.client))
+
+
+async def test_classes_are_spread_and_one_whose_worker_is_killed_goes_on_at_another(
+    start: Start, app: web.Application, tab: Connect, world: World
+) -> None:
+    workers = [start(), start()]
+    classes: list[Class] = []
+    for _ in range(2):
+        room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+        if not classes:
+            fleet = await a_fleet(app, workers)
+        classes.append(await with_media(fleet, world, room, ana, bo))
+    assert {one.worker for one in classes} == {0, 1}
+
+    hit, spared = classes
+    workers[hit.worker].kill()
+    for one in (hit.ana, hit.bo):
+        await one.until(lambda tab: len(tab.all("media_closed")) == 2)
+        assert {(told["live_session_id"], told["reason"]) for told in one.all("media_closed")} == {
+            (hit.room, "worker_lost")
+        }
+    await hit.bo.until(lambda tab: [e["type"] for e in tab.events].count("track_unpublished") == 2)
+    again = await with_media(fleet, world, hit.room, hit.ana, hit.bo)
+    assert again.worker == spared.worker
+    tracks = [e["type"] for e in hit.bo.events if e["type"].startswith("track_")]
+    assert tracks == ["track_published"] * 2 + ["track_unpublished"] * 2 + ["track_published"] * 2
+    assert not spared.ana.all("media_closed")
+    assert not spared.bo.all("media_closed")
+
+    await hit.ana.durable("session_end", live_session_id=hit.room)
+    await until(lambda: fleet.seat(hit.room) is None)
+
+    for _ in range(200):
+        async with world.database.read() as read:
+            placed = list(await read.scalars(select(MediaPlacement.live_session_id)))
+        if placed == [spared.room]:
+            break
+        await asyncio.sleep(0.02)
+    assert placed == [spared.room]
+
+
+async def test_a_worker_at_capacity_takes_no_new_class_and_when_all_are_a_class_is_refused_with_the_reason(
+    start: Start, app: web.Application, tab: Connect, world: World
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    full, other = start("--most-load", "0"), start()
+    fleet = await a_fleet(app, [full, other])
+    await until(lambda: fleet.workers[0].client.is_full)
+    assert (await with_media(fleet, world, room, ana, bo)).worker == 1
+    other.kill()
+    await bo.until(lambda tab: len(tab.all("media_closed")) == 2)
+    refused = await bo.wish("media_subscribe", live_session_id=room)
+    assert (refused["error"]["code"], refused["error"]["detail"]) == ("media_full", FULL)
