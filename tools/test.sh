@@ -52,10 +52,12 @@ in_memory() {
 
 said=
 here=
+share=
 beside=
 clean_up() {
     [ -z "$beside" ] || kill "$beside" 2>/dev/null # a shell's Ctrl-C does not reach what it runs beside
     [ -z "$said" ] || rm -f "$said"
+    [ -z "$share" ] || rm -rf "$share"
     [ -z "$here" ] || rm -rf "$here"
 }
 trap clean_up EXIT
@@ -63,6 +65,9 @@ trap 'exit 130' INT TERM
 if [ -z "${TMPDIR:-}" ] && in_memory; then
     export TMPDIR="$here"
 fi
+# What several parts and processes need and one of them makes: a demo with its lessons (tests/journeys/conftest.py).
+share=$(mktemp -d)
+export LECTERN_TESTS_SHARE="$share"
 
 failed=
 part() {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
 
-PATIENCE = 15.0  # seconds a test waits for what should take a fraction of one
+PATIENCE = 40.0  # seconds a test waits for what should take a fraction of one
 MEASURE = Path(__file__).with_name("measure.js").read_text()
 QUIET = (  # a browser that asks nothing of anybody but us
     "--no-sandbox",

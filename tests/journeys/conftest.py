@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from server.demo_media import make_all
 from tests.api import Api
 from tests.journeys.browser import browser, until
 from tests.journeys.classroom import Classroom
@@ -16,10 +19,12 @@ from tests.program import Program
 from tests.services import in_thread
 
 HERE = Path(__file__).parent
-LESSONS_SECONDS = 120
+LESSONS_SECONDS = 180
+TEST_SECONDS = 300  # on a machine that has much else to do; a quiet one needs a tenth
 
 
-SIDE_BY_SIDE = {"test_pages"}  # looks at pages one by one, and measures no time
+# What measures no time of its own and loads no machine for long: two at a time, with the pages.
+SIDE_BY_SIDE = {"test_first_minutes", "test_order", "test_pages", "test_second_origin", "test_uploading"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,10 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("journey")
             item.add_marker("browser")
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(150))
+                item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 async def _first_start(folder: Path) -> None:
+    make_all(folder / "var" / "demo")  # the program would do it at leisure, for the sake of those who sign in meanwhile
     program = await Program(folder, "demo").start()
     async with aiohttp.ClientSession() as session:
         answer = await Api(session, program.url, None).post(
@@ -52,9 +58,20 @@ async def _first_start(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a demo that was started once and stopped when its lessons were there."""
-    folder = tmp_path_factory.mktemp("first-start")
-    in_thread(_first_start(folder))
+    """The folder of a demo that was started once and stopped when its lessons were there.
+
+    `make test` names a folder in which all its parts and processes find what one of them made.
+    """
+    shared = os.environ.get("LECTERN_TESTS_SHARE")
+    folder = (Path(shared) if shared else tmp_path_factory.mktemp("shared")) / "first-start"
+    with folder.with_suffix(".lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        made = folder / "made"
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            in_thread(_first_start(folder))
+            made.touch()
     return folder
 
 

@@ -86,7 +86,7 @@
           out.video[one.mid] = { frames: one.framesDecoded ?? 0, freezes: one.freezeCount ?? 0, frozen: one.totalFreezesDuration ?? 0, lost: one.packetsLost };
         if (one.type === "inbound-rtp" && one.kind === "audio")
           out.audio[one.mid] = { energy: one.totalAudioEnergy ?? 0, concealed: one.concealedSamples ?? 0, samples: one.totalSamplesReceived ?? 0 };
-        if (one.type === "outbound-rtp" && one.kind === "video") out.sent += one.framesSent ?? 0;
+        if (one.type === "outbound-rtp" && one.kind === "video") out.sent = Math.max(out.sent, one.framesSent ?? 0); // of the layers, the one that has most
         if (one.type === "transport" && one.selectedCandidatePairId) {
           const pair = stats.get(one.selectedCandidatePairId);
           const remote = stats.get(pair?.remoteCandidateId);
