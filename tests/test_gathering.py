@@ -32,7 +32,7 @@ class Source:
         return [asyncio.create_task(self.gathering.ask(key)) for key in keys]
 
     async def until_queries(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.queries) < count:
                 await asyncio.sleep(0)
 

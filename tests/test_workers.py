@@ -91,7 +91,7 @@ async def test_one_that_cannot_even_be_spawned_is_tried_again(tmp_path: Path) ->
     program, is_run = tmp_path / "worker", tmp_path / "is_run"
     worker = Worker(0, [str(program)], [], tmp_path / "0.http")
     keeping = asyncio.create_task(worker.keep())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await worker.has_failed.wait()
     program.write_text(f"#!/bin/sh\ntouch {is_run}\n")
     program.chmod(0o700)

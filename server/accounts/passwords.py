@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,6 +18,7 @@ from server.errors import Away
 
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 WAITING = 1024  # further sign-ins are answered "away" with Retry-After instead of queueing for half a minute
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class TooManySignIns(Away):
@@ -27,11 +29,10 @@ class Passwords:
     """Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet). Closed once."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = _HASHER
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
         self._waiting = 0
-        # Unknown people are verified against this, so that they cost the same time as known ones.
-        self._nobody = self._hasher.hash(os.urandom(16).hex())
+        self._nobody = _nobodys_hash()
 
     async def hash(self, password: str) -> str:
         """The encoded hash of a new password. Raises TooManySignIns."""
@@ -66,3 +67,9 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return None
         return encoded
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Unknown people are verified against this, so that they cost the same time as known ones; made once a process."""
+    return _HASHER.hash(os.urandom(16).hex())

@@ -6,9 +6,11 @@ so an unknown version is refused by name instead of tried.
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 
 PROVEN = {"python-socketio": "5.18.1", "python-engineio": "4.15.1", "aiohttp": "3.14.5"}
+version = cache(metadata.version)  # looks through every folder of the path
 
 
 class UnknownLibraryVersion(RuntimeError):

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.proxy import FaultProxy
 from tests.services import free_port
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 SHORT = 0.15
 
 

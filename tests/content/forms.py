@@ -92,7 +92,7 @@ async def first_line(port: int | None, head: list[str]) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write("\r\n".join(head).encode() + b"\r\n\r\n")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await reader.readline()
     finally:
         writer.transport.abort()

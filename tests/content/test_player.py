@@ -24,7 +24,7 @@ from tests.factories import World
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:40.000\nA wave travels.\n"
 SECONDS = 30.0
-PATIENCE = 15.0
+PATIENCE = 40.0
 TILES = {"columns": 3, "rows": 2, "tile_width": 64, "tile_height": 48, "seconds_per_tile": 5.0}
 OpenAs = Callable[..., Awaitable[Page]]
 
@@ -88,7 +88,7 @@ async def open_as(browser: Browser, server: TestServer, world: World) -> AsyncIt
         kept = json.dumps(json.dumps([{**shown, "id": str(who.sign_in_id)}]))
         await context.add_init_script(f"localStorage.setItem('lectern.sign_ins', {kept})")
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE * 1000)
         if has_own_clock:
             await page.clock.install()
         await page.goto(str(server.make_url(f"/app/content/{content_id}")))

@@ -45,8 +45,9 @@ async def test_every_accepted_format_becomes_playable_with_its_duration(
     assert played.headers["Content-Type"] in ("video/mp4", "audio/mp4", "audio/mpeg")
     assert played.raw != sample(kind).read_bytes()  # never the bytes that came
     kept = files_under(uploads / f"{type_}s")
-    assert len(kept) == (3 if type_ == "video" else 2)
-    assert files_under(uploads / "incoming") == files_under(uploads / "work") == []
+    assert len(kept) in ((3, 4) if type_ == "video" else (2,))  # a film's seek sheet is made when it plays already
+    assert files_under(uploads / "incoming") == []
+    await eventually(lambda: files_under(uploads / "work") == [])
 
 
 async def test_parts_may_come_in_any_order_and_fields_as_query(api: ApiOf, world: World, sample: Sample) -> None:
@@ -169,7 +170,7 @@ async def test_a_length_far_over_the_limit_is_refused_before_any_byte_is_kept(
     ]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
     answered = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not answered.done():  # it goes on sending, as clients do
             writer.write(bytes(1000))
             await asyncio.wait({answered}, timeout=0.05)

@@ -197,7 +197,7 @@ async def viewing(server: TestServer) -> AsyncIterator[Callable[..., Any]]:
         assert server.port is not None
         viewer = Viewing(server.port, url, range_)
         tasks.append(asyncio.create_task(viewer.watch()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await viewer.began.wait()
         return viewer
 

@@ -67,7 +67,7 @@ async def test_whoever_was_accepted_last_is_served_before_a_worker_goes(app: web
         await asyncio.sleep(0)
         assert not hearing.done()
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
             await hearing
         writer.close()
@@ -81,7 +81,7 @@ async def test_a_worker_that_goes_waits_for_nobody_who_stays_silent(app: web.App
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await first_words(runner, 0.1)
         writer.close()
     finally:
@@ -97,7 +97,7 @@ async def test_a_request_that_never_comes_is_not_waited_for(sent: bytes) -> None
         await site.start()
         reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
         writer.write(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
     finally:
@@ -124,7 +124,7 @@ async def test_what_is_no_request_is_answered_with_a_problem(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
         writer.write(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")  # to the end: the connection is closed
         writer.close()
     finally:
@@ -141,7 +141,7 @@ async def test_what_is_no_request_is_answered_with_a_problem(
 async def test_a_host_header_writes_nothing_into_our_policy(host: str, server: TestServer) -> None:
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(f"GET /app HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = (await reader.read()).partition(b"\r\n\r\n")[0].decode()
     writer.close()
     if " 400 " not in head.splitlines()[0]:

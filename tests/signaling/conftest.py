@@ -15,7 +15,7 @@ from sqlalchemy import select
 from server.live_sessions.tables import LiveSessionEvent
 from tests.factories import World
 
-PATIENCE = 8.0
+PATIENCE = 30.0  # seconds; only a failing test waits that long
 
 
 class Tab:
@@ -34,7 +34,11 @@ class Tab:
 
     async def connect(self, token: str, transports: tuple[str, ...] = ("websocket",), **auth: Any) -> Tab:
         await self.io.connect(
-            self.url, namespaces=["/live"], auth={"token": token, **auth}, transports=list(transports), wait_timeout=8
+            self.url,
+            namespaces=["/live"],
+            auth={"token": token, **auth},
+            transports=list(transports),
+            wait_timeout=PATIENCE,
         )
         return self
 

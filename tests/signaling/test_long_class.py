@@ -53,7 +53,7 @@ async def test_a_process_that_does_not_know_the_class_reads_little_of_it(
     await world.talk(row, ["ana", "bo"], SAID)
     async with _process(settings, world, "bo") as bo:
         assert (await bo.wish("join", live_session_id=row.id))["ok"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await _kept_seq(world, row.id) < SAID:
                 await asyncio.sleep(0.01)
     await world.talk(row, ["cleo"], EVERY - 10)

@@ -108,7 +108,7 @@ async def test_a_real_relay_takes_them_and_carries_packets(relay_port: int, tran
     )
     payload = os.urandom(1100)
     line.sendto(payload, echo.get_extra_info("sockname"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await heard.got.get() == payload
     with pytest.raises(stun.TransactionFailed, match="403"):  # a permission for anybody else
         await line._TurnTransport__inner_protocol.channel_bind(0x4001, ("127.0.0.2", 9))

@@ -23,7 +23,7 @@ async def test_a_bell_whose_hearing_fails_is_not_the_last_one_heard(own_redis: R
     await ringing.start()
     await hearing.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await _up(ringing, hearing)
             ringing.tell([RoomOpened(1)])
             while heard != [RoomOpened(1)]:

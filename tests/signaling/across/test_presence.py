@@ -93,14 +93,14 @@ async def test_connections_are_limited_over_all_processes(
     bo = world.id_of("bo")
     presences = [server.app[GATEWAY].presence for server in processes]
     tabs = [await open_tab(0, "bo"), await open_tab(0, "bo"), await open_tab(1, "bo")]
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while [presence.tabs(bo) for presence in presences] != [3, 3]:
             await asyncio.sleep(0.01)
     urls = [str(server.make_url("")) for server in processes]
     refusals = await asyncio.gather(*(refusal(url, {"token": world.token("bo")}) for url in urls))
     assert [one["code"] for one in refusals] == ["too_many_connections"] * 2
     await tabs[0].close()
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while presences[1].tabs(bo) != 2:
             await asyncio.sleep(0.01)
     assert (await open_tab(1, "bo")).io.connected
@@ -114,7 +114,7 @@ async def test_tabs_that_died_with_their_process_count_against_nobody(
     bo, (living, dead) = world.id_of("bo"), [server.app[GATEWAY].presence for server in processes]
     for _ in range(3):
         await open_tab(1, "bo")
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while living.tabs(bo) != 3:
             await asyncio.sleep(0.01)
     monkeypatch.setattr(dead, "renew", dead.exchange)  # it will not renew its lease
@@ -129,7 +129,7 @@ async def test_a_person_whose_sign_in_ends_while_waiting_stays_out(
     bo, (living, dead) = world.id_of("bo"), [server.app[GATEWAY].presence for server in processes]
     for _ in range(3):
         await open_tab(1, "bo")
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while living.tabs(bo) != 3:
             await asyncio.sleep(0.01)
     waiting = asyncio.Event()
@@ -157,7 +157,7 @@ async def test_without_redis_presence_crosses_within_three_seconds_and_with_it_a
     who, of = world.id_of("bo"), {"course_id": course.id}
     ana = await open_tab(0, "ana")
     own_redis.kill()
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while any(server.app[GATEWAY].bus.is_up for server in processes):
             await asyncio.sleep(0.01)
     bo = await open_tab(1, "bo")
@@ -165,7 +165,7 @@ async def test_without_redis_presence_crosses_within_three_seconds_and_with_it_a
     await bo.close()
     await _shows(ana, who, seconds=3, of=of, online=False, connections=0)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await own_redis.start_again()
         while not all(server.app[GATEWAY].bus.is_up for server in processes):
             await asyncio.sleep(0.01)
@@ -219,7 +219,7 @@ async def test_many_who_come_and_go_between_two_renewals_write_nothing(
     await presence.renew()
     assert [s.split(" SET ")[0] for s in statements if not s.startswith("SELECT")] == ["UPDATE process_leases"]
     await tabs[0].close()
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while presence.tabs(world.id_of("ana")):
             await asyncio.sleep(0.01)
     await presence.renew()

@@ -74,7 +74,7 @@ class Lab:
                 const shown = framesOf(name, mid).filter((f) => f.at > since && f.width === width);
                 return shown.length >= count ? {first: shown[0].at} : false;
             }""",
-            arg=[name, mid, count, width, since], timeout=15_000, polling=20,
+            arg=[name, mid, count, width, since], timeout=40_000, polling=20,
         )  # fmt: skip
         return float((await found.json_value())["first"])
 

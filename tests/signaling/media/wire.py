@@ -16,7 +16,7 @@ from signaling.media import dtls
 from signaling.media.dtls import IN, IN_VIEW, LENGTH, OUT, OUT_VIEW, Certificate, Fingerprint, Handshake, rtp
 
 CERTIFICATE = Certificate()
-PATIENCE = 10.0  # seconds a test waits for what should take milliseconds
+PATIENCE = 30.0  # seconds a test waits for what should take milliseconds
 
 
 async def until(condition: Callable[[], Any], seconds: float = PATIENCE, what: str = "") -> Any:

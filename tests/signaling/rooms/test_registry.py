@@ -42,6 +42,6 @@ async def test_what_is_told_while_a_room_is_being_read_is_not_missed(
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():
             await asyncio.sleep(0.01)

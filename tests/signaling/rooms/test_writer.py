@@ -82,7 +82,7 @@ async def test_a_crowd_is_waited_for_but_not_by_anybody_else(
     entering += half(2)
     await asyncio.sleep(0)
     assert not any(task.done() for task in entering)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         said = await writer.act(row.id, PostChat(bo, "hello"), actor_id=bo, client_id=str(uuid.uuid4()))
         await asyncio.gather(*entering)
     await writer.close()

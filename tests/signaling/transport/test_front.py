@@ -43,19 +43,19 @@ class Bare:
         return cls(*await asyncio.open_connection(parts.hostname, parts.port))
 
     async def head(self) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return (await self.reader.readuntil(b"\r\n\r\n")).decode()
 
     async def frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             first, size = await self.reader.readexactly(2)
             if size == 126:
                 (size,) = struct.unpack("!H", await self.reader.readexactly(2))
             return first & 0x0F, await self.reader.readexactly(size)
 
     async def rest(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.reader.read()
 
 
@@ -197,11 +197,11 @@ async def test_whoever_closes_without_reading_is_gone_in_time(start: Start) -> N
         client.setblocking(False)
         await loop.sock_connect(client, (parts.hostname, parts.port))
         await loop.sock_sendall(client, head() + masked(1, b"40/live,{}"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not live.server.connections():
                 await asyncio.sleep(0.01)
         (connection,) = live.server.connections()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not connection.is_busy:  # the kernel has taken all it takes, and much is left
                 connection.emit("much", {"text": "x" * 60_000})
                 await asyncio.sleep(0)
