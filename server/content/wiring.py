@@ -30,6 +30,8 @@ from server.jobs.runner import Handler, Runner
 from server.metrics import Metrics
 from server.settings import Settings
 
+PUMPS = 2  # fast uploads that are read at the same time; more take turns
+
 
 @dataclass(frozen=True, slots=True)
 class Library:
@@ -50,7 +52,8 @@ class Library:
         storage.prepare()
         tickets = Tickets(settings.secret_key)
         gate, files = Gate(database, tickets), Files(reading)
-        intake = Intake(storage, disk, Space(storage, settings.free_space_reserve_bytes), settings.course_quota_bytes)
+        space = Space(storage, settings.free_space_reserve_bytes)
+        intake = Intake(storage, disk, space, settings.course_quota_bytes, Disk(PUMPS))
         is_cross_origin, offload = bool(settings.allowed_origins), settings.x_accel_prefix
         sender = Sender(storage, files, gate, is_cross_origin=is_cross_origin, offload_prefix=offload)
         return cls(storage, disk, reading, intake, tickets, gate, files, sender)
@@ -59,6 +62,7 @@ class Library:
         """End what is being sent, then threads and files; twice is harmless."""
         await self.sender.close()
         self.files.close()
+        self.intake.pumps.close()
         self.disk.close()
         self.reading.close()
 

@@ -68,6 +68,11 @@ class Protocol(web.RequestHandler):
         response.force_close()
         return response
 
+    @property
+    def has_passed_on_all(self) -> bool:
+        """Whether every byte that came is in a request by now; else some waits in the parser for its reader."""
+        return not self._reading_paused and not self._buffer_paused
+
     def _is_idle(self) -> bool:
         """Whether the next request is waited for, everything before it being answered."""
         return self._waiter is not None and not self._waiter.done() and not self._close and not self._force_close

@@ -15,13 +15,16 @@ from aiohttp.http_exceptions import HttpProcessingError
 from server.access import Actor
 from server.content.formats import SNIFFED_BYTES
 from server.content.tables import Content
-from server.content.uploads.form import IDLE_SECONDS, ask_for_body
+from server.content.uploads.form import ask_for_body
 from server.content.uploads.part_file import PartFile
+from server.content.uploads.pump import Pace
 from server.content.uploads.resumed_part import ResumedPart
+from server.content.uploads.silence import IDLE_SECONDS, Silence
 from server.content.uploads.turn import LOOK_SECONDS, Turn, UploadBusy
 from server.content.uploads.tus import Progress, Uploads, progress_of
 from server.content.uploads.tus_headers import Checksum
 from server.errors import Conflict, Kind, LecternError, Malformed, NoRoom, Stalled, TooLarge
+from server.http.taking import TakenBody, take
 
 _BAD_BYTES = (ValueError, RuntimeError, EOFError, HttpProcessingError, web.HTTPException)
 
@@ -95,18 +98,41 @@ class _Appending:
     async def _read(self, part: ResumedPart) -> None:
         await ask_for_body(self.request)
         try:
+            pace = Pace()
             async for data in self._pieces():
-                if part.size + len(data) > self.row.file_size:
-                    await part.undo()
-                    raise TooLarge("That is more than Upload-Length promised.", limit_bytes=self.row.file_size)
-                await part.write(data, _no_judge)
-                await self._judge_first_bytes(part)
+                await self._keep(part, data)
+                if pace.is_fast(part.size):
+                    body, read = take(self.request)
+                    await self._keep(part, read)
+                    if body is not None:
+                        await self._pour(part, body)
+                        break
         except (ConnectionError, Malformed, UploadBusy):
             await self.uploads.note(self.row, await (part.settle() if self.checksum is None else part.undo()))
             raise
         except NoRoom:
             await self.uploads.note(self.row, await (part.kept_bytes() if self.checksum is None else part.undo()))
             raise
+
+    async def _keep(self, part: ResumedPart, data: bytes) -> None:
+        if part.size + len(data) > self.row.file_size:
+            await part.undo()
+            raise TooLarge("That is more than Upload-Length promised.", limit_bytes=self.row.file_size)
+        await part.write(data, _no_judge)
+        await self._judge_first_bytes(part)
+
+    async def _pour(self, part: ResumedPart, body: TakenBody) -> None:
+        """The rest of a body that comes fast. Raises as `_pieces`."""
+        silence = Silence()
+        while body.left:
+            poured = await part.pour(self.uploads.intake.pumps, body, b"", b"", _no_judge)
+            if poured.is_ended:
+                raise body.lost()
+            if self.turn.is_wanted:
+                raise UploadBusy("Another connection goes on with this upload.")
+            if poured.is_starved:
+                silence.judge(body.left)
+                await body.readable(LOOK_SECONDS)
 
     async def _judge_first_bytes(self, part: ResumedPart) -> None:
         """As soon as there are enough of them; what they refuse has ended."""

@@ -6,7 +6,7 @@ is held than one network read and the length of a delimiter. What the parts mean
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from server.errors import Malformed
 
@@ -22,7 +22,7 @@ class Delimited:
     """Reads one body, part after part: `head`, then `content` to its end; `head` is None after the last."""
 
     def __init__(self, source: Source, boundary: bytes) -> None:
-        self._source, self._delimiter = source, b"\r\n--" + boundary
+        self._source, self.delimiter = source, b"\r\n--" + boundary
         self._held = b"\r\n"  # the first delimiter may stand at the very beginning, and is then found like the others
         self._is_inside = True  # the preamble is content that nobody asked for
 
@@ -43,20 +43,35 @@ class Delimited:
         self._is_inside = True
         return (await self._until(b"\r\n\r\n"))[2:]
 
-    async def content(self) -> AsyncIterator[memoryview]:
-        """What is before the next delimiter, in pieces. Raises as `head`."""
-        keep = len(self._delimiter) - 1  # a delimiter may have begun in them
+    async def content(self) -> AsyncGenerator[memoryview, None]:
+        """What is before the next delimiter, in pieces; may be left and asked for again. Raises as `head`."""
+        keep = len(self.delimiter) - 1  # a delimiter may have begun in them
         while self._is_inside:
-            at = self._held.find(self._delimiter)
-            end = at if at >= 0 else len(self._held) - keep
-            if end > 0:
-                piece, self._held = memoryview(self._held)[:end], self._held[end:]
-                yield piece
+            at = self._held.find(self.delimiter)
+            held = memoryview(self._held)
             if at >= 0:
-                self._held = self._held[len(self._delimiter) :]
-                self._is_inside = False
-            else:
-                self._held += await self._more()
+                self._is_inside, self._held = False, self._held[at + len(self.delimiter) :]
+                if at:
+                    yield held[:at]
+                return
+            if (end := len(held) - keep) > 0:
+                self._held = self._held[end:]
+                yield held[:end]
+            self._held += await self._more()
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the part's content goes on."""
+        return self._is_inside
+
+    def lend(self, more: bytes = b"") -> bytes:
+        """What of the content is held back, and `more` after it, for somebody else to go on with."""
+        held, self._held = self._held + more, b""
+        return held
+
+    def give_back(self, held: bytes) -> None:
+        """The content has ended: `held` is what comes now, the delimiter first."""
+        self._held, self._is_inside = held[len(self.delimiter) :], False
 
     async def _until(self, mark: bytes, *, is_last_enough: bool = False) -> bytes:
         """What is before `mark`, which is passed over; the last delimiter's two dashes need no line end."""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from email.message import Message
 
 from aiohttp import content_disposition_filename, parse_content_disposition, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from server.content.uploads.delimited import LONGEST_BOUNDARY, Delimited
+from server.content.disk import Disk
+from server.content.uploads.delimited import LONGEST_BOUNDARY, TORN, Delimited
+from server.content.uploads.part_file import PartFile
+from server.content.uploads.pump import Pace
+from server.content.uploads.silence import IDLE_SECONDS, LOOK_SECONDS, Silence
 from server.errors import Invalid, Malformed, Stalled
+from server.http.taking import TakenBody, take
 
 MOST_PARTS = 16
 LARGEST_FIELD_BYTES = 64 * 1024  # a description of 10,000 characters fits in any script
 LARGEST_FORM_BYTES = MOST_PARTS * (LARGEST_FIELD_BYTES + 8 * 1024)  # all that may surround the file
-IDLE_SECONDS = 30.0  # without a byte for so long the connection is given up; there is no limit on the whole
 _BAD_BYTES = (ValueError, RuntimeError, AssertionError, EOFError, HttpProcessingError, web.HTTPException)
 
 
@@ -31,12 +36,44 @@ class FieldPart:
 class FilePart:
     """The part that carries the file; `file_name` and `declared_type` are the client's words."""
 
-    def __init__(self, body: Delimited, file_name: str, declared_type: str) -> None:
-        self._body, self.file_name, self.declared_type = body, file_name, declared_type
+    def __init__(self, body: Delimited, source: _Source, file_name: str, declared_type: str) -> None:
+        self._body, self._source = body, source
+        self.file_name, self.declared_type = file_name, declared_type
 
-    def chunks(self) -> AsyncIterator[memoryview]:
-        """All bytes of the file, in order. Raises Malformed, Stalled, ConnectionError when the client is gone."""
+    async def into(self, file: PartFile, pumps: Disk, judge: Callable[[PartFile], None]) -> None:
+        """Write all bytes of the file.
+
+        Raises Malformed, Stalled, ConnectionError when the client is gone, and what `file` and `judge` raise.
+        """
+        pace, body = Pace(), None
+        async with aclosing(self._body.content()) as chunks:
+            async for chunk in chunks:
+                await file.write(chunk, judge)
+                if self._body.is_inside and pace.is_fast(file.size):
+                    body = self._source.take_over()
+                    if body is not None:
+                        break
+        if body is not None:
+            await self._pour(body, file, pumps, judge)
+
+    def chunks(self) -> AsyncGenerator[memoryview, None]:
+        """All bytes of a small file, in order. Raises Malformed, Stalled, ConnectionError when the client is gone."""
         return self._body.content()
+
+    async def _pour(self, body: TakenBody, file: PartFile, pumps: Disk, judge: Callable[[PartFile], None]) -> None:
+        held, silence = self._body.lend(self._source.lend()), Silence()
+        while self._body.is_inside:
+            poured = await file.pour(pumps, body, held, self._body.delimiter, judge)
+            held = poured.held
+            if poured.is_found:
+                self._body.give_back(held)
+            elif poured.is_ended:
+                raise body.lost()
+            elif body.left == 0:
+                raise Malformed(TORN)
+            elif poured.is_starved:
+                silence.judge(body.left)
+                await body.readable(LOOK_SECONDS)
 
 
 async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator[FieldPart | FilePart]:
@@ -44,7 +81,8 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
 
     Raises Malformed, Invalid, Stalled, ConnectionError.
     """
-    body = await _opened(request)
+    source = _Source(request)
+    body = Delimited(source, await _opened(request))
     has_file = False
     for _ in range(MOST_PARTS):
         head = await body.head()
@@ -57,7 +95,7 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
         if has_file:
             raise Invalid(errors=[{"pointer": f"/{file_field}", "detail": "was sent twice"}])
         has_file = True
-        yield FilePart(body, part.file_name, part.type)
+        yield FilePart(body, source, part.file_name, part.type)
     if await body.head() is not None:
         raise Malformed(f"The form has more than {MOST_PARTS} parts.")
 
@@ -78,8 +116,40 @@ class _Described:
     type: str
 
 
-async def _opened(request: web.Request) -> Delimited:
-    """Raises Malformed. Whoever waits to be asked for the body is."""
+class _Source:
+    """The form's next bytes: from the web server, and from the socket once that was taken over."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._read = b""
+        self._next: Callable[[], Awaitable[bytes]] = request.content.readany
+
+    def take_over(self) -> TakenBody | None:
+        """Read the socket from now on; what the web server had read of it comes first."""
+        body, self._read = take(self._request)
+        if body is not None:
+            self._next = body.some
+        return body
+
+    def lend(self) -> bytes:
+        """What comes first, for somebody else to go on with."""
+        read, self._read = self._read, b""
+        return read
+
+    async def __call__(self) -> bytes:
+        if self._read:
+            return self.lend()
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                return await self._next()
+        except TimeoutError as error:
+            raise Stalled("No bytes came for 30 seconds.") from error
+        except _BAD_BYTES as error:
+            raise Malformed(TORN) from error
+
+
+async def _opened(request: web.Request) -> bytes:
+    """The form's boundary. Raises Malformed. Whoever waits to be asked for the body is."""
     if not request.content_type.startswith("multipart/"):
         raise Malformed("Send the file as multipart/form-data.")
     try:
@@ -87,17 +157,7 @@ async def _opened(request: web.Request) -> Delimited:
     except _BAD_BYTES as error:
         raise Malformed("The form's boundary is missing or cannot be used.") from error
     await ask_for_body(request)
-
-    async def more() -> bytes:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                return await request.content.readany()
-        except TimeoutError as error:
-            raise Stalled("No bytes came for 30 seconds.") from error
-        except _BAD_BYTES as error:
-            raise Malformed("The form cannot be parsed; it is damaged or ends too early.") from error
-
-    return Delimited(more, boundary)
+    return boundary
 
 
 def _boundary(header: str) -> bytes:

@@ -20,6 +20,7 @@ class Intake:
     disk: Disk
     space: Space
     quota_bytes: int
+    pumps: Disk  # its threads read from sockets what they write, a turn at a time
     limits: Mapping[str, int] = field(default_factory=lambda: LIMITS)
 
     def part(self) -> PartFile:

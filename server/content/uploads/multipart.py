@@ -130,8 +130,7 @@ class _Upload:
             raise
 
     async def _read(self, part: FilePart, file: PartFile, judge: Callable[[PartFile], None]) -> None:
-        async for chunk in part.chunks():
-            await file.write(chunk, judge)
+        await part.into(file, self.intake.pumps, judge)
         await file.finish(judge)
 
     async def _judge_course(self) -> None:

@@ -1,8 +1,8 @@
 """Bytes on their way in: gathered, written in a thread with one write in flight, judged as they land.
 
 256 KiB is the size to gather (measured): a thread hop per network piece costs more, a mebibyte more memory. What comes
-slowly is written in smaller amounts, so that a hundred on bad lines keep little of theirs in memory. Nothing is left
-behind unless `keep` was reached.
+slowly is written in smaller amounts, so that a hundred on bad lines keep little of theirs in memory. What comes fast is
+poured: read in the thread that writes it. Nothing is left behind unless `keep` was reached.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from server.content.disk import Disk
 from server.content.formats import SNIFFED_BYTES
 from server.content.storage import PRIVATE_FILE, LocalStorage
+from server.content.uploads.pump import Poured, pour
 from server.content.uploads.space import Space, refusal_of
 from server.errors import NoRoom
+from server.http.taking import TakenBody
 
 GATHERED_BYTES = 256 * 1024
 SLOW_BYTES, SLOW_SECONDS = 64 * 1024, 0.25  # as much is enough when it took as long to come
@@ -35,7 +38,7 @@ class PartFile:
         self.head = b""
         self._gathered = bytearray()
         self._gathering_since = time.monotonic()
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[Any] | None = None
         self._descriptor = -1
         self._unsynced = 0
         self._is_kept = False
@@ -67,6 +70,19 @@ class PartFile:
         if self._is_enough(len(self._gathered)):
             await self._send()
 
+    async def pour(
+        self, pumps: Disk, body: TakenBody, held: bytes, mark: bytes, judge: Callable[[PartFile], None]
+    ) -> Poured:
+        """Have a turn of `body` written in a thread, after `held` and up to `mark`. Raises what `write` raises."""
+        await self._send()
+        await self._written()
+        self._writing = turn = pumps.start(pour, body, held, mark, self._append, self._disk)
+        body.use(turn)
+        await self._written()
+        body.took(0)
+        judge(self)
+        return turn.result()
+
     async def finish(self, judge: Callable[[PartFile], None]) -> None:
         """The last byte has come: judge once more, and have it all on the disk. Raises what `write` raises."""
         judge(self)
@@ -94,13 +110,13 @@ class PartFile:
             await self._guarded(self._writing)
             self._writing = None
 
-    async def _guarded(self, doing: asyncio.Future[None]) -> None:
+    async def _guarded(self, doing: asyncio.Future[Any]) -> None:
         try:
             await asyncio.shield(doing)
         except OSError as error:
             raise (refusal_of(error) or error) from error
 
-    def _write(self, data: bytearray, offset: int) -> None:
+    def _write(self, data: bytearray | memoryview, offset: int) -> None:
         view = memoryview(data)
         while view:
             count = os.pwrite(self._descriptor, view, offset)
@@ -111,6 +127,10 @@ class PartFile:
         found = os.fstatvfs(self._descriptor)
         if self._space.is_short(found.f_bavail * found.f_frsize):
             raise NoRoom()
+
+    def _append(self, data: memoryview) -> None:
+        self._write(data, self.size)
+        self.size += len(data)
 
     async def _leave(self) -> None:
         """Close only after the last write ended: the descriptor's number may be another file's the moment after."""

@@ -68,7 +68,7 @@ class ResumedPart(PartFile):
         self.size = self.begun_at = os.fstat(self._descriptor).st_size
         self.head = os.pread(self._descriptor, SNIFFED_BYTES, 0)
 
-    def _write(self, data: bytearray, offset: int) -> None:
+    def _write(self, data: bytearray | memoryview, offset: int) -> None:
         if self._hashing is not None:
             self._hashing.update(data)
         super()._write(data, offset)
