@@ -20,6 +20,9 @@ SDP_BYTES = 32 * 1024  # the contract's limit; longer is refused unread
 SDP_LINES = 2000
 MEDIA_LINES = 32
 FORMATS = 128  # payload types a media line may list
+# Lines a media line may have of what the parser compares with all others of it, or with every format: two thousand of
+# one kind would hold the worker's loop, and everybody's packets, for up to a second. Browsers need a quarter of these.
+MOST_OF = {"a=rtpmap:": FORMATS, "a=fmtp:": FORMATS, "a=ssrc:": 128, "a=rtcp-fb:": 512, "a=rtcp-fb:*": 16}
 SSRCS = 16  # a=ssrc sources of a media line that are looked at
 LAYERS = 3  # of one picture; further ones are not asked for
 
@@ -106,15 +109,16 @@ def _bound(sdp: str) -> None:
     lines = sdp.splitlines()
     if len(lines) > SDP_LINES:
         raise SdpInvalid(f"The session description has more than {SDP_LINES} lines.")
-    formats = count = 0
+    count, seen = 0, dict.fromkeys(MOST_OF, 0)
     for line in lines:
         if line.startswith("m="):
-            count, formats = count + 1, 0
-        formats += line.startswith("a=rtpmap:")
-        if count > MEDIA_LINES or formats > FORMATS:
-            raise SdpInvalid(
-                f"The session description has more than {MEDIA_LINES} media lines or {FORMATS} formats in one."
-            )
+            count, seen = count + 1, dict.fromkeys(MOST_OF, 0)
+        for kind, most in MOST_OF.items():
+            seen[kind] += line.startswith(kind)
+            if seen[kind] > most:
+                raise SdpInvalid(f"A media line of the session description has more than {most} lines {kind}.")
+        if count > MEDIA_LINES:
+            raise SdpInvalid(f"The session description has more than {MEDIA_LINES} media lines.")
 
 
 def _media_line(line: Any, bundle: set[str], text: str) -> MediaLine:

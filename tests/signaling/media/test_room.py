@@ -90,6 +90,20 @@ async def test_a_peer_that_vanishes_is_closed_and_its_slots_are_free(
     assert bo.wire.state == "connected"
 
 
+@pytest.mark.prove
+async def test_a_peer_that_vanishes_is_known_to_be_gone_within_fifteen_seconds(place: Place) -> None:
+    ana, bo = await place.publishes(PublishingPeer(ANA)), await place.subscribes(SubscribingPeer(BO))
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(1.5)  # so that it does not fall together with the once-a-second look by chance
+    vanished = loop.time()
+    ana.wire.silence()
+    await until(lambda: place.closed(ana.name) == [("publish", "timeout")], 20)
+    took = loop.time() - vanished
+    print(f"known after {took:.2f} s")
+    assert took < 15
+    assert not place.closed(bo.name), "who goes on checking stays"
+
+
 async def test_a_peer_that_never_comes_is_closed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signaling.media.link.START_SECONDS", 0.1)
     place.answered(PublishingPeer(ANA))

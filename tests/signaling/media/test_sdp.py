@@ -62,7 +62,9 @@ def test_an_offer_is_read_into_values() -> None:
         (lambda text: text.replace("BUNDLE 0 1", "BUNDLE 0"), "bundle"),
         (lambda text: text + "a=x:" + "y" * 40_000, "longer than 32768 bytes"),
         (lambda text: text + "a=x\r\n" * 2500, "more than 2000 lines"),
-        (lambda text: text + "a=rtpmap:1 x/1\r\n" * 200, "128 formats"),
+        (lambda text: text + "a=rtpmap:1 x/1\r\n" * 200, "128 lines a=rtpmap"),
+        (lambda text: text + "".join(f"a=ssrc:{n} cname:x\r\n" for n in range(200)), "128 lines a=ssrc"),
+        (lambda text: text + "a=rtcp-fb:* nack\r\n" * 20, r"16 lines a=rtcp-fb:\*"),
     ],
 )
 def test_a_spoiled_description_is_refused_with_a_sentence(spoil: object, sentence: str) -> None:
