@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
@@ -14,6 +14,8 @@ class Metrics:
 
     def __init__(self, worker: int | None = None) -> None:
         self._worker = worker
+        self.shared = CollectorRegistry()  # of what every process says alike, without its number
+        self.before: list[Callable[[], Awaitable[None]]] = []  # asked before anything is shown; each bounds itself
         self.registry = registry = CollectorRegistry()
         self.http_seconds = Histogram(
             "lectern_http_request_seconds", "Time to answer a request", ["method", "route", "status"], registry=registry
@@ -59,8 +61,10 @@ class Metrics:
             "lectern_gc_pause_longest_seconds", "The longest such pause since the start", registry=registry
         )
 
-    def text(self) -> bytes:
-        return generate_latest(self.registry if self._worker is None else self)
+    async def text(self) -> bytes:
+        for ask in self.before:
+            await ask()
+        return generate_latest(self.registry if self._worker is None else self) + generate_latest(self.shared)
 
     def collect(self) -> Iterator[Metric]:
         """Everything, with the worker's number on each sample."""

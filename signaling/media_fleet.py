@@ -19,6 +19,7 @@ from server.http.keys import Readiness
 from server.metrics import Metrics
 from signaling.media.client import MediaClient
 from signaling.media.placement import Standing
+from signaling.media_metrics import MediaMetrics
 from signaling.placements import Placements, Running
 
 LOOK_SECONDS = 2.0  # between comparisons with the rows, where processes share them
@@ -74,6 +75,9 @@ class Fleet:
         self._placements, self._metrics, self._readiness, self._tasks = placements, metrics, readiness, tasks
         self._is_shared = is_shared  # other processes place rooms, too
         self.workers: list[_Worker] = []
+        self.shown = MediaMetrics()
+        metrics.shared.register(self.shown)
+        metrics.before.append(self.report)
         self._seats: dict[int, Seat] = {}
         self._placing: dict[int, asyncio.Task[Seat]] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -126,6 +130,16 @@ class Fleet:
         if (seat := self._seats.pop(room, None)) is not None:
             seat.client.close_room(room)
             self._tasks.spawn(self._written(lambda: self._placements.forget(room)))
+
+    async def report(self) -> None:
+        """What each worker that answers says of its rooms and sources, for the metrics."""
+        answering = [worker for worker in self.workers if worker.client.connected]
+        said = await asyncio.gather(*(worker.client.report() for worker in answering), return_exceptions=True)
+        self.shown.reports = [
+            (worker.number, one)
+            for worker, one in zip(answering, said, strict=True)
+            if not isinstance(one, BaseException)
+        ]
 
     # ------------------------------------------------------------------ placing
 

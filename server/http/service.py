@@ -84,7 +84,9 @@ async def metrics(request: Request) -> web.Response:
     """Prometheus metrics, for the holder of METRICS_TOKEN or, without one, an unproxied loopback peer."""
     if not _may_read_metrics(request):
         raise Forbidden("Send the METRICS_TOKEN as a bearer token.")
-    return web.Response(body=request.app[METRICS].text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+    return web.Response(
+        body=await request.app[METRICS].text(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"}
+    )
 
 
 @route.get("/openapi.json", who=Who.ANYONE, answers=dict[str, Any])

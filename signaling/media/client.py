@@ -20,6 +20,7 @@ from signaling.media.listener import MediaListener
 from signaling.media.values import Offer, Track, Wish
 
 ANSWER_SECONDS = 5.0  # a request that takes longer raises MediaAway
+REPORT_SECONDS = 1.0  # whoever watches does not wait longer for a worker
 PING_SECONDS = 0.5  # between pings
 PING_ANSWER_SECONDS = 1.0  # a worker that leaves two pings in a row unanswered for so long counts as lost; two, because
 # after a pause of our own the first deadline is found passed while the answer lies unread
@@ -156,6 +157,10 @@ class MediaClient:
     async def stats(self) -> dict[str, Any]:
         """Numbers of rooms and peers and the forwarding counters. Raises MediaAway."""
         return await self._ask("stats")
+
+    async def report(self) -> dict[str, Any]:
+        """Its load, its largest rooms and their sources, for whoever watches. Raises MediaAway."""
+        return await self._ask_within(REPORT_SECONDS, "report", {})
 
     async def test_loss(self, incoming: float, outgoing: float) -> None:
         """Tests only: have this share of media datagrams lost. Raises RequestInvalid unless the worker was started for

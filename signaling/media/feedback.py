@@ -109,6 +109,10 @@ class Reception:
             self._jitter += (min(abs(transit - self._transit), self.rate) - self._jitter) / 16
         self._transit = transit
 
+    def missing(self, newest: int) -> int:
+        """Up to this extended number; not below zero, though some came twice."""
+        return max(0, newest - self._base + 1 - self.received)
+
     def block(self, ssrc: int, newest: int, clock: SenderClock | None) -> Any:
         """The report block, with what lets the publisher compute the round trip."""
         expected = newest - self._base + 1

@@ -168,6 +168,7 @@ class Out:
                 continue
             self.budget -= 1
             counters.retransmitted += 1
+            found[0].source.retransmitted += 1
             self._send_again(packet, number, (packet.timestamp + found[0].add_time) & 0xFFFFFFFF, found[0].source)
 
     def report(self) -> None:

@@ -18,6 +18,7 @@ from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_p
 from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
 from signaling.media.link import Host
 from signaling.media.narrow import Narrow
+from signaling.media.report import report
 from signaling.media.room import Room
 from signaling.media.values import Offer, Track, Wish
 
@@ -62,6 +63,7 @@ class Service:
             "close_room": self._close_room,
             "ping": self._ping,
             "stats": self._stats,
+            "report": self._report,
             "test_loss": self._test_loss,
             "test_narrow": self._test_narrow,
         }
@@ -250,6 +252,9 @@ class Service:
 
     def _ping(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         return {"load": round(self.host.load.share, 4), "is_full": self.host.load.is_full}
+
+    def _report(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
+        return {"load": round(self.host.load.share, 4), **report(self.rooms)}
 
     def _stats(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         publishers = sum(len(room.publishers) for room in self.rooms.values())

@@ -87,6 +87,7 @@ class Source:
         self._requests = feedback.KeyframeRequests()
         self._nack_timer: asyncio.TimerHandle | None = None
         self._keyframe_timer: asyncio.TimerHandle | None = None
+        self.retransmitted = self.keyframes_asked = 0
         self.received = self.octets = 0  # packets and payload bytes that were new, since the beginning
         self._reception = feedback.Reception(chosen.clock_rate)
 
@@ -184,9 +185,15 @@ class Source:
             return
         if self._requests.may_ask(time.monotonic()):
             self._counters.keyframes_asked += 1
+            self.keyframes_asked += 1
             self._send_rtcp(*feedback.picture_loss(self.ssrc))
         if self._keyframe_timer is None:
             self._keyframe_timer = asyncio.get_running_loop().call_later(feedback.KEYFRAME_SECONDS, self._ask_again)
+
+    @property
+    def lost(self) -> int:
+        """Packets that never came, since its numbers began."""
+        return 0 if self.newest is None else self._reception.missing(self.newest)
 
     def sender_report(self, ntp_field: int, timestamp: int) -> bool:
         """The publisher's own report has come; True when it is the first."""

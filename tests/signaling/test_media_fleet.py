@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from sqlalchemy import select
@@ -122,3 +123,29 @@ async def test_a_worker_at_capacity_takes_no_new_class_and_when_all_are_a_class_
     await bo.until(lambda tab: len(tab.all("media_closed")) == 2)
     refused = await bo.wish("media_subscribe", live_session_id=room)
     assert (refused["error"]["code"], refused["error"]["detail"]) == ("media_full", FULL)
+
+
+async def test_metrics_show_each_source_of_a_room_while_it_lasts(
+    start: Start, app: web.Application, tab: Connect, world: World, live_url: str
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    await with_media(await a_fleet(app, [start()]), world, room, ana, bo)
+
+    async def shown() -> list[str]:
+        async with aiohttp.ClientSession() as session, session.get(f"{live_url}/metrics") as answer:
+            return [line for line in (await answer.text()).splitlines() if line.startswith("lectern_media_")]
+
+    lines = await shown()
+    source = f'{{layer="",media_worker="0",room="{room}",source="microphone",user="{world.id_of("ana")}"}}'
+    values = dict(line.rsplit(" ", 1) for line in lines)
+    assert float(values[f"lectern_media_source_packets_total{source}"]) >= 1
+    assert float(values[f"lectern_media_source_bytes_total{source}"]) > 200
+    assert values[f"lectern_media_source_lost_total{source}"] == "0.0"
+    assert values[f"lectern_media_source_retransmitted_total{source}"] == "0.0"
+    assert values[f"lectern_media_source_subscribers{source}"] == "1.0"
+    assert values[f'lectern_media_room_subscribers{{media_worker="0",room="{room}"}}'] == "1.0"
+    assert values['lectern_media_rooms{media_worker="0"}'] == "1.0"
+    assert float(values['lectern_media_load{media_worker="0"}']) >= 0
+    await ana.durable("session_end", live_session_id=room)
+    await bo.hear("room_closed")
+    assert not [line for line in await shown() if f'room="{room}"' in line]
