@@ -136,7 +136,7 @@ class Fleet:
         answering = [worker for worker in self.workers if worker.client.connected]
         said = await asyncio.gather(*(worker.client.report() for worker in answering), return_exceptions=True)
         self.shown.reports = [
-            (worker.number, one)
+            (str(worker.number), one)
             for worker, one in zip(answering, said, strict=True)
             if not isinstance(one, BaseException)
         ]

@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-Reports = Sequence[tuple[int, Mapping[str, Any]]]
+Reports = Sequence[tuple[str, Mapping[str, Any]]]
 OF_SOURCE = ["media_worker", "room", "user", "source", "layer"]
 OF_ROOM = ["media_worker", "room"]
 TOTALS = {
@@ -39,14 +39,14 @@ class MediaMetrics(Collector):
         )
         rooms = GaugeMetricFamily("lectern_media_rooms", "Rooms on a media worker", labels=["media_worker"])
         for number, said in self.reports:
-            load.add_metric([str(number)], said["load"])
-            rooms.add_metric([str(number)], said["rooms"])
+            load.add_metric([number], said["load"])
+            rooms.add_metric([number], said["rooms"])
         yield from (load, rooms)
         for side in ("publishers", "subscribers"):
-            family = GaugeMetricFamily(f"lectern_media_room_{side}", f"{side.capitalize()} of a room", labels=OF_ROOM)
+            inside = GaugeMetricFamily(f"lectern_media_room_{side}", f"{side.capitalize()} of a room", labels=OF_ROOM)
             for number, room in self._rooms():
-                family.add_metric([number, str(room["room"])], room[side])
-            yield family
+                inside.add_metric([number, str(room["room"])], room[side])
+            yield inside
         watching = GaugeMetricFamily(
             "lectern_media_source_subscribers", "Who is sent a source, or a layer of one", labels=OF_SOURCE
         )
@@ -65,4 +65,4 @@ class MediaMetrics(Collector):
     def _rooms(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, said in self.reports:
             for room in said["each"]:
-                yield str(number), room
+                yield number, room
