@@ -39,7 +39,7 @@ from tests.signaling.media.wire import Received
 ROOT = Path(__file__).parents[1]
 ROOM, INSTRUCTOR, READER = 1, 1, 2
 VIDEO_BYTES, AUDIO_BYTES = 1100, 120
-BURST_SECONDS, VIDEO_PER_BURST = 0.02, 5  # with one packet of audio: 300 packets a second
+VIDEO_PER_BURST = 5  # and one packet of audio
 LONGER = 3  # of a frame's packets are a byte longer than the others
 MUST, AIM = 1.8, 1.3  # times the plain loop, on a machine with nothing else to do
 PEER_SECONDS = 8.0  # of a round, at most, for each of the others: their cost does not change
@@ -52,17 +52,18 @@ def cpu_seconds(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-async def pace(seconds: float, send: Callable[[int], None], *, apart: bool) -> int:
+async def pace(seconds: float, send: Callable[[int], None], *, apart: bool, rate: int = 300) -> int:
     """Call `send` with each packet's place in its burst, all at once or evenly spaced; how many bursts."""
+    interval = (VIDEO_PER_BURST + 1) / rate
     loop = asyncio.get_running_loop()
     start, count, each = loop.time(), 0, VIDEO_PER_BURST + 1
     while loop.time() - start < seconds:
         for place in range(each):
             send(place)
             if apart:
-                await asyncio.sleep(max(0.0, start + (count + (place + 1) / each) * BURST_SECONDS - loop.time()))
+                await asyncio.sleep(max(0.0, start + (count + (place + 1) / each) * interval - loop.time()))
         count += 1
-        await asyncio.sleep(max(0.0, start + count * BURST_SECONDS - loop.time()))
+        await asyncio.sleep(max(0.0, start + count * interval - loop.time()))
     return count
 
 
