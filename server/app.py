@@ -23,7 +23,7 @@ from server.courses import roster_web
 from server.courses import web as courses_web
 from server.db.database import Database
 from server.db.migrate import current, head
-from server.http import docs, middleware, openapi, pages, service
+from server.http import docs, idempotency, middleware, openapi, pages, service
 from server.http.early import EARLY, Early
 from server.http.keys import AUTHENTICATE, DATABASE, PRESENCE, READINESS, ROOMS, SETTINGS, Authenticate, Readiness
 from server.http.lingering import linger
@@ -171,6 +171,8 @@ def asyncapi_document() -> dict[str, Any]:
 
 async def _database(app: web.Application) -> AsyncIterator[None]:
     app[READINESS].schema_at_head = await current(app[DATABASE]) == head()
+    if app[SETTINGS].is_embedded and app[READINESS].schema_at_head:
+        await idempotency.free_all(app[DATABASE])
     yield
     app[ACCOUNTS].close()
     await app[DATABASE].close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -31,6 +32,7 @@ from server.errors import (
     TooLarge,
     TypeNotAllowed,
 )
+from server.http import idempotency
 from server.http.keys import ACTOR, DATABASE, SETTINGS
 from server.http.routes import OFFSET_STREAM, Request, Routes, Who, path_id
 from server.wire import Id, Wire, invalid_from
@@ -107,14 +109,18 @@ async def create_upload(request: Request) -> UploadAccepted:
     is_with_upload = request.content_type == OFFSET_STREAM and request.body_exists
     claim = await _claim(request)
     checksum = tus_headers.checksum(request.headers.get("Upload-Checksum"))
-    row = await uploads.create(actor, claim)
-    _tell(request, Location=links_of(request).upload(row.id))
-    progress = progress_of(row, 0)
-    if is_with_upload:
-        progress = await append(request, uploads, actor, row.id, 0, checksum)
+    content_id = request.get(idempotency.MADE)
+    if content_id is not None:  # by an earlier request with this key; a client goes on at the offset it is told
+        progress = await uploads.progress(actor, content_id)
+    else:
+        row = await uploads.create(actor, claim, functools.partial(idempotency.note_made, request))
+        content_id, progress = row.id, progress_of(row, 0)
+    _tell(request, Location=links_of(request).upload(content_id))
+    if is_with_upload and idempotency.MADE not in request:
+        progress = await append(request, uploads, actor, content_id, 0, checksum)
     _tell_progress(request, progress)
     async with request.app[DATABASE].read() as read:
-        content = await shown(read, await to_edit(read, actor, row.id), links_of(request))
+        content = await shown(read, await to_edit(read, actor, content_id), links_of(request))
     return UploadAccepted(message="The upload has begun; send its bytes to upload_url.", content=content)
 
 

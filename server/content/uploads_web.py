@@ -29,6 +29,7 @@ from server.errors import (
     TooLarge,
     TypeNotAllowed,
 )
+from server.http import idempotency
 from server.http.keys import ACTOR, DATABASE
 from server.http.routes import CAPTIONS, FORM, Request, Routes, Who, path_id
 
@@ -51,9 +52,11 @@ MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Mi
 async def upload_content(request: Request) -> UploadAccepted:
     """Upload a lesson; `course_id` and `type` before `file`, or as query parameters, are judged before it is read."""
     database, actor = request.app[DATABASE], request[ACTOR]
-    row = await multipart.receive(request, actor, database, request.app[LIBRARY].intake)
+    content_id = request.get(idempotency.MADE)
+    if content_id is None:
+        content_id = (await multipart.receive(request, actor, database, request.app[LIBRARY].intake)).id
     async with database.read() as read:
-        content = await shown(read, await to_edit(read, actor, row.id), links_of(request))
+        content = await shown(read, await to_edit(read, actor, content_id), links_of(request))
     return UploadAccepted(message="The file has arrived and is being processed.", content=content)
 
 

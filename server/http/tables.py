@@ -11,7 +11,10 @@ from server.db.base import AUTOINCREMENT, Base, BigInt, UtcDateTime, identity
 
 
 class IdempotentAnswer(Base):
-    """One remembered answer; `status` is null while the first request is still being worked."""
+    """One remembered answer; `status` is null while the first request is still being worked.
+
+    `made_id` is what that request made, written with it, so that it is not made again when the answer was lost.
+    """
 
     __tablename__ = "idempotent_answers"
     __table_args__ = (
@@ -26,4 +29,5 @@ class IdempotentAnswer(Base):
     request_hash: Mapped[str] = mapped_column(String(64))
     status: Mapped[int | None] = mapped_column(Integer)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    made_id: Mapped[int | None] = mapped_column(BigInt)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

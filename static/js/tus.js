@@ -17,13 +17,13 @@ export class Aborted extends Error {}
 /** @typedef {{courseId: number, kind: string, title: string, accessLevel: string, isPreview: boolean}} About */
 /** @typedef {{signal: AbortSignal, onProgress?: (bytes: number) => void}} Options */
 
-/** @param {File} file @param {About} about @param {Options} options @returns {Promise<any>} the lesson, waiting for its bytes */
-export const begin = async (file, about, options) => {
+/** @param {File} file @param {About} about @param {string} key repeated with the same one, it is the same lesson @param {Options} options @returns {Promise<any>} the lesson, waiting for its bytes */
+export const begin = async (file, about, key, options) => {
   const metadata = {
     course_id: about.courseId, type: about.kind, title: about.title, filename: file.name, filetype: file.type,
     access_level: about.accessLevel, is_preview: about.isPreview,
   };
-  const request = await call("POST", "/courses/uploads", { "Upload-Length": String(file.size), "Upload-Metadata": encoded(metadata) }, null, options);
+  const request = await call("POST", "/courses/uploads", { "Upload-Length": String(file.size), "Upload-Metadata": encoded(metadata), "Idempotency-Key": key }, null, options);
   return JSON.parse(request.responseText).content;
 };
 

@@ -25,7 +25,7 @@ def counted(name):
                 if number:
                     with open(left + ".taken", "a") as file:
                         file.write(name + "\\n")
-                    if number == 1:
+                    if number == 1 and not os.path.exists(left + ".never"):
                         os.kill(os.getpid(), signal.SIGKILL)
                     with open(left, "w") as file:
                         file.write(str(number - 1))
@@ -43,15 +43,18 @@ class Killed:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(HOOK)
-        self._left, self._taken = folder / "left", folder / "left.taken"
+        self._left, self._taken, self._never = folder / "left", folder / "left.taken", folder / "left.never"
         self.environment = {"PYTHONPATH": str(folder), "KILL_BEFORE": str(self._left)}
 
     def before(self, step: int) -> None:
         """Die before the `step`th one from now."""
         self._taken.unlink(missing_ok=True)
         self._left.write_text(str(step))
+        self._never.unlink(missing_ok=True)
 
     def never(self) -> None:
+        """From now on; a step that is being counted may still write its number."""
+        self._never.touch()
         self._left.unlink(missing_ok=True)
 
     @property

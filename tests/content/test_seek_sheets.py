@@ -85,6 +85,16 @@ def test_a_tall_video_has_tall_tiles(tmp_path: Path) -> None:
     assert (made["tile_width"], made["tile_height"], made["columns"], made["rows"]) == (90, 160, 2, 1)
 
 
+def test_a_small_film_fills_its_tiles(tmp_path: Path) -> None:
+    film = samples.make(tmp_path, "mp4", seconds=2.0, size=(64, 48))
+    made = sheet(str(film), 2.0, str(tmp_path))
+    assert (made["tile_width"], made["tile_height"]) == (160, 120)
+    with Image.open(tmp_path / made["file"]["name"]) as picture:
+        grey = picture.convert("L")
+    assert grey.crop((140, 0, 160, 120)).getextrema() != (0, 0), "a black margin on the right"
+    assert grey.crop((0, 100, 160, 120)).getextrema() != (0, 0), "a black margin below"
+
+
 async def test_lessons_of_earlier_releases_get_a_sheet_at_the_next_start(
     database: Database, world: World, tmp_path: Path
 ) -> None:

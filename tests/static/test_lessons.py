@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.static.pages import WIDE, Pages
+from tests.static.pages import NARROW, WIDE, Pages
 from tests.static.world import answers
 
 Tab = Callable[..., Pages]
@@ -77,6 +77,44 @@ def test_a_lesson_is_dragged_to_its_place_and_escape_gives_up(lessons: tuple[Pag
         page.mouse.up()
     assert places(page) == [2, 6, 3, 4, 1, 5]
     assert sent_orders(pages) == [[2, 3, 4, 1, 5, 6], [2, 6, 3, 4, 1, 5]]
+
+
+def test_a_thumb_moves_a_lesson_on_a_phone(tab: Tab) -> None:
+    said = answers(count=4)
+    said["PUT", ORDER] = (200, [])
+    pages = tab(said, viewport=NARROW, has_touch=True)
+    page = pages.open("/app/courses/1")
+    rows = page.locator(".lesson")
+    expect(rows).to_have_count(4)
+    page.locator("#grip-1").scroll_into_view_if_needed()
+    grip, third = page.locator("#grip-1").bounding_box(), rows.nth(2).bounding_box()
+    assert grip is not None and third is not None
+    finger = page.context.new_cdp_session(page)
+    x, start, end = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2, third["y"] + third["height"] - 4
+    for kind, y in (("touchStart", start), ("touchMove", (start + end) / 2), ("touchMove", end), ("touchEnd", None)):
+        points = [] if y is None else [{"x": x, "y": y}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("document.querySelector('.lesson .grip').id === 'grip-2'")
+    assert places(page) == [2, 3, 1, 4]
+    assert sent_orders(pages) == [[2, 3, 1, 4]]
+
+
+def test_an_upload_that_this_page_does_not_send_is_not_said_to_be_moving(tab: Tab) -> None:
+    said = answers(count=2)
+    status, listed = said["GET", "/courses/1/content"]
+    arriving = {"upload_status": "uploading", "file_size": 100 * 1_048_576, "bytes_received": 25 * 1_048_576}
+    said["GET", "/courses/1/content"] = (status, [listed[0], {**listed[1], **arriving}])
+    row = tab(said).open("/app/courses/1").locator(".lesson").nth(1)
+    expect(row).to_contain_text("Sent from another page, or left unfinished · 25 MB of 100 MB")
+
+
+def test_a_deleted_comment_is_a_place_for_its_answers_and_nothing_else(tab: Tab) -> None:
+    said = answers()
+    status, (first, *others) = said["GET", "/content/1/comments"]
+    said["GET", "/content/1/comments"] = (status, [{**first, "body": "", "deleted": True}, *others])
+    comment = tab(said).open("/app/content/1").locator(".comment").first
+    expect(comment).to_have_text("A comment that was deleted")
+    expect(comment.get_by_role("button")).to_have_count(0)
 
 
 def test_lessons_are_found_by_state_and_sorted_and_a_failed_one_is_tried_again(lessons: tuple[Pages, Page]) -> None:

@@ -23,6 +23,7 @@ from server.content.uploads.intake import Intake
 from server.content.uploads.part_file import PartFile
 from server.db.database import Database
 from server.errors import Invalid, OutcomeUnknown
+from server.http import idempotency
 from server.http.routes import Request
 from server.wire import Id, Wire, invalid_from
 
@@ -122,7 +123,9 @@ class _Upload:
         try:
             async with self.database.work("add content") as work:
                 await quota.require_room(work, wanted.course_id, self.part.size, self.intake.quota_bytes)
-                return await service.add(work, self.actor, wanted, arrived)
+                row = await service.add(work, self.actor, wanted, arrived)
+                await idempotency.note_made(self.request, work, row.id)
+                return row
         except OutcomeUnknown:
             raise  # the row may be there; if it is not, the sweep finds the file
         except Exception:

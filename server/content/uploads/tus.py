@@ -7,7 +7,7 @@ the row's status and the bytes on the disk never speak of different moments.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ from server.content.uploads.ending import CANCELLED, EXPIRED, end
 from server.content.uploads.intake import Intake
 from server.content.uploads.turn import Turn
 from server.courses import service as courses
-from server.db.database import Database
+from server.db.database import Database, Work
 from server.errors import ContentMismatch, LecternError, Missing, RateLimited, TypeNotAllowed
 from server.jobs import queue
 
@@ -64,8 +64,10 @@ class Uploads:
     def __init__(self, database: Database, intake: Intake) -> None:
         self.database, self.intake = database, intake
 
-    async def create(self, actor: Actor, claim: Claim) -> Content:
-        """Judge all that can be judged before a byte, and make the row.
+    async def create(
+        self, actor: Actor, claim: Claim, noted: Callable[[Work, int], Awaitable[None]] | None = None
+    ) -> Content:
+        """Judge all that can be judged before a byte, and make the row; `noted` is told its number inside the work.
 
         Raises TypeNotAllowed, ContentMismatch (empty), TooLarge, RateLimited (5 open ones a person), CourseFull,
         NoRoom, and as `service.to_upload`.
@@ -92,6 +94,8 @@ class Uploads:
                 row = await service.add(work, actor, wanted, arrived, UploadStatus.UPLOADING)
                 row.upload_expires_at, row.upload_metadata = work.now + KEPT, claim.metadata
                 row.bytes_received = 0
+                if noted is not None:
+                    await noted(work, row.id)
                 await queue.enqueue(work, EXPIRE, row.id, run_at=row.upload_expires_at)
                 return row
 

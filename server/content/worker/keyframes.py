@@ -36,13 +36,14 @@ def pictures_at(container: Any, moments: list[float]) -> Iterator[Any]:
         yield frame
 
 
-def upright(frame: Any, width: int, height: int) -> Image.Image:
+def upright(frame: Any, width: int, height: int, *, may_grow: bool = False) -> Image.Image:
     """The frame as people see it, inside `width` x `height`; scaled before it is unpacked, which is several times
-    quicker.
+    quicker. A smaller one grows only if it may.
     """
     turned = frame.rotation % 180 != 0
     across, down = shown_size(frame)
-    scale = min(1.0, width / across, height / down)
+    scale = min(width / across, height / down)
+    scale = scale if may_grow else min(1.0, scale)
     size = max(2, round(across * scale)), max(2, round(down * scale))
     small = frame.reformat(*(reversed(size) if turned else size), format="rgb24")
     image: Image.Image = small.to_image()

@@ -36,7 +36,7 @@ def sheet(path: str, duration: float, output: str) -> dict[str, Any]:
             if whole is None:
                 width, height = _tile(*shown_size(frame))
                 whole = Image.new("RGB", (columns * width, rows * height))
-            picture = upright(frame, width, height)
+            picture = upright(frame, width, height, may_grow=True)
             whole.paste(picture, (number % columns * width, number // columns * height))
     if whole is None:
         raise Refused("unreadable", "No picture of this video can be decoded.")

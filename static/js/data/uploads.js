@@ -6,6 +6,7 @@
  */
 import { effect, untracked } from "../../vendor/vendor.js";
 import { ApiError, api, asApiError, session } from "../api.js";
+import { newId } from "../client_id.js";
 import { live } from "../socket.js";
 import { TransferRate } from "../transfer_rate.js";
 import { Aborted, begin, giveUp, received, sendSlice } from "../tus.js";
@@ -18,7 +19,7 @@ import { add, change, drop, find, next, settle, uploads } from "./upload_queue.j
 export { activeUploads, uploads } from "./upload_queue.js";
 
 /** @typedef {{courseId: number, kind: "video" | "audio", title: string, description: string, accessLevel: string, isPreview: boolean}} About */
-/** @typedef {{file: File, about: About, mark: string, canceller: AbortController}} Source */
+/** @typedef {{file: File, about: About, mark: string, beginning: string, canceller: AbortController}} Source beginning: by which a creation whose answer was lost is known again */
 
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000]; // between tries while the connection is away; the last one repeats
 const SAY_ALIVE_MS = 5000;
@@ -36,7 +37,7 @@ export const startUpload = async (file, about) => {
   const mark = await markOf(file);
   const same = uploads.value.find(({ key, phase, courseId }) => phase === "interrupted" && courseId === about.courseId && marks.get(key) === mark);
   const key = same?.key ?? add({ courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, sent: 0, phase: "waiting", contentId: null });
-  sources.set(key, { file, about, mark, canceller: new AbortController() });
+  sources.set(key, { file, about, mark, beginning: newId(), canceller: new AbortController() });
   change(key, { phase: "waiting" });
   void pump();
 };
@@ -46,7 +47,7 @@ export const continueWith = async (key, file) => {
   const upload = find(key);
   if (!upload || (await markOf(file)) !== marks.get(key)) return OTHER_FILE;
   const { courseId, kind, title } = upload;
-  sources.set(key, { file, mark: marks.get(key) ?? "", canceller: new AbortController(), about: { courseId, kind, title, description: "", accessLevel: "", isPreview: false } });
+  sources.set(key, { file, mark: marks.get(key) ?? "", beginning: newId(), canceller: new AbortController(), about: { courseId, kind, title, description: "", accessLevel: "", isPreview: false } });
   change(key, { phase: "waiting", reason: "" });
   void pump();
   return "";
@@ -132,11 +133,11 @@ const carry = async (key, source, signal) => {
 };
 
 /** @param {number} key @param {Source} source @param {AbortSignal} signal */
-const sendAll = async (key, { file, about, mark }, signal) => {
+const sendAll = async (key, { file, about, mark, beginning }, signal) => {
   let contentId = find(key)?.contentId ?? null;
   let offset = 0;
   if (contentId === null) {
-    const content = await begin(file, about, { signal });
+    const content = await begin(file, about, beginning, { signal });
     contentId = /** @type {number} */ (content.id);
     change(key, { contentId });
     renew(`/courses/${about.courseId}`);
@@ -169,7 +170,7 @@ const sendAll = async (key, { file, about, mark }, signal) => {
 };
 
 /** Whether the same upload may go on after this. @param {ApiError} error */
-const goesOn = ({ status, code }) => status === 0 || status === 423 || (status >= 500 && status !== 507) || code === "offset_mismatch" || code === "rate_limited";
+const goesOn = ({ status, code }) => status === 0 || status === 423 || (status >= 500 && status !== 507) || ["offset_mismatch", "rate_limited", "idempotency_in_flight"].includes(code);
 
 /** @param {number} key @param {ApiError} error */
 const refuse = (key, error) => {
@@ -180,6 +181,8 @@ const refuse = (key, error) => {
   if (contentId !== null) over(contentId);
   const isPassing = error.isPassing || isGone;
   if (isPassing) change(key, { contentId: null, sent: 0 }); // once more means from the beginning
+  const source = sources.get(key);
+  if (source) source.beginning = newId();
   return change(key, { phase: "refused", reason: isGone ? GONE : error.detail, isPassing: isPassing && sources.has(key) });
 };
 

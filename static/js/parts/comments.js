@@ -60,8 +60,9 @@ const Rewrite = ({ comment, done, contentId }) => {
 const One = ({ comment, contentId, seek, mayDelete, answer }) => {
   const [isEditing, setEditing] = useState(false);
   const isMine = comment.user.id === session.value?.id;
+  if (comment.deleted) return html`<p class="comment muted small">A comment that was deleted</p>`;
   const remove = async () => {
-    if (await confirmed({ title: "Delete this comment?", body: "Answers to it go too.", yes: "Delete", no: "Keep it" })) {
+    if (await confirmed({ title: "Delete this comment?", body: "Answers to it stay.", yes: "Delete", no: "Keep it" })) {
       await deleteComment(contentId, comment.id).catch((error) => tellFailure(asApiError(error)));
     }
   };

@@ -4,6 +4,7 @@ import { asApiError } from "../api.js";
 import { deleteContent, failureText, retryContent } from "../data/content.js";
 import { processing } from "../data/facts.js";
 import { tell, tellFailure } from "../data/toasts.js";
+import { uploads } from "../data/upload_queue.js";
 import { countText, durationText, playText, sizeText } from "../format.js";
 import { confirmed } from "./confirm.js";
 import { Icon } from "./icon.js";
@@ -12,13 +13,31 @@ import { Menu } from "./menu.js";
 /** What a stage of processing is called. @type {Record<string, string>} */
 const STAGES = { checking: "Checking the file", waiting: "Waiting while a class is on", packaging: "Making it playable", converting: "Making it playable", thumbnail: "Taking a picture from it", publishing: "Almost ready" };
 
+/** How an upload that is not all here is doing, as far as this page knows. @type {Record<string, string>} */
+const SENDING = { waiting: "Waiting for its turn", sending: "Uploading", checking: "Uploading", paused: "Paused", reconnecting: "Uploading; the connection is away", interrupted: "Interrupted" };
+const ELSEWHERE = "Sent from another page, or left unfinished";
+
+/** @param {{content: import("../data/content.js").Content}} props the rest of its bytes is still to come */
+const Arriving = ({ content }) => {
+  const mine = uploads.value.find(({ contentId }) => contentId === content.id);
+  const [here, all] = [mine?.sent || (content.bytes_received ?? 0), Math.max(1, content.file_size ?? 1)];
+  const word = SENDING[mine?.phase ?? ""] ?? ELSEWHERE;
+  const isStill = mine?.phase === "interrupted" || mine?.phase === "paused";
+  return html`
+    <div class="row tight small muted state-line">
+      <progress max="100" value=${(100 * here) / all} aria-label=${word}></progress>
+      <span>${word} · <span class="figures">${sizeText(here)} of ${sizeText(all)}</span></span>
+      ${isStill && html`<a href=${`/app/manage/${content.course_id}/${content.content_type}`}>Go on</a>`}
+    </div>`;
+};
+
 /** @param {{content: import("../data/content.js").Content}} props */
 const State = ({ content }) => {
   if (content.upload_status === "failed") return html`<p class="small fault-line"><${Icon} name="alert" />${failureText(content.error_code)}</p>`;
-  const isSending = content.upload_status === "uploading";
+  if (content.upload_status === "uploading") return html`<${Arriving} content=${content} />`;
   const step = processing.value[content.id] ?? { stage: content.processing_stage, percent: content.processing_percent };
-  const percent = isSending ? (100 * (content.bytes_received ?? 0)) / Math.max(1, content.file_size ?? 1) : step?.percent;
-  const word = isSending ? `Uploading · ${sizeText(content.bytes_received ?? 0)} of ${sizeText(content.file_size ?? 0)}` : STAGES[step?.stage ?? ""] ?? "Making it playable";
+  const { percent } = step;
+  const word = STAGES[step.stage ?? ""] ?? "Making it playable";
   return html`
     <div class="row tight small muted state-line">
       <progress max="100" value=${percent === undefined || percent <= 0 ? undefined : percent} aria-label=${word}></progress>
