@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -91,6 +92,16 @@ def start_worker(control: str, *options: str, port: int = 0, secret: str | None 
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     return Worker(process, ready["control"], ready["udp_port"], ready["incarnation"])
+
+
+def other_address() -> str:
+    """IPv6's loopback; a machine without IPv6 has another of IPv4's, which shows the rest."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return "127.0.0.2"
+    return "::1"
 
 
 @pytest.fixture(scope="module")

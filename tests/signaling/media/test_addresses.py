@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,10 @@ from server.serving import media_hosts
 from server.settings import Settings
 from signaling.media.client import MediaClient
 from signaling.media.worker import advertised, bind_sockets
-from tests.signaling.media.conftest import Told, start_worker
+from tests.signaling.media.conftest import Told, other_address, start_worker
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.scenes import ALL, ANA, BO, ROOM, arrived
 from tests.signaling.media.wire import Described
-
-
-def other_address() -> str:
-    """IPv6's loopback; a machine without IPv6 has another of IPv4's, which shows the rest."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return "127.0.0.2"
-    return "::1"
 
 
 @pytest.mark.parametrize(
