@@ -19,6 +19,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.web_app import _cached_build_middleware
 from aiohttp.web_runner import BaseRunner
 from playwright.async_api import Browser
 
@@ -125,9 +126,10 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings) -> web.Application:
+async def app(settings: Settings) -> AsyncIterator[web.Application]:
     """The whole application, without a media worker, not yet started."""
-    return build(settings)
+    yield build(settings)
+    _cached_build_middleware.cache_clear()  # aiohttp keeps the last thousand routes, and with them hundreds of us
 
 
 class ServedAsInProduction(TestServer):
