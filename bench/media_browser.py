@@ -78,6 +78,7 @@ async def loss(client: MediaClient, figures: Figures, options: argparse.Namespac
         await lab.wait_for_frames("bo", "1", 60, width=WIDE)
         for share, (rate, freeze, concealed, rate_aim, freeze_aim, concealed_aim) in LOSSES.items():
             await client.test_loss(share, share)
+            counted = (await client.stats())["counters"]
             before, sent = await lab.measure("bo"), await lab.measure("ana")
             await asyncio.sleep(options.seconds)  # what is measured is time itself
             after, sent_after = await lab.measure("bo"), await lab.measure("ana")
@@ -97,6 +98,9 @@ async def loss(client: MediaClient, figures: Figures, options: argparse.Namespac
             figures.most(f"{name}: longest without a frame", gap, "s", freeze, freeze_aim)
             made_up = 100 * sound["concealedSamples"] / sound["totalSamplesReceived"]
             figures.most(f"{name}: sound concealed", made_up, "%", concealed, concealed_aim)
+            now = (await client.stats())["counters"]
+            names = ("nacks_in", "nacks_missed", "nacks_out", "keyframes_asked", "budgets_cut", "probes")
+            print("  " + ", ".join(f"{key} {now[key] - counted[key]}" for key in names))
             await asyncio.sleep(3)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 FALL = 0.95  # an estimate below this share of the one before has fallen
 BELOW = 0.6  # and counts when it is below this share of what is sent
-LOSS = 0.25  # of packets, in two reports running; repairs cope with less
+LOSS = 0.3  # of packets, twice running; repairs cope with less
 QUEUE_SECONDS = 0.25  # that the round trip has grown by, in two running; once may be a busy machine
 KEPT = 0.85  # of what passed, as estimates do: what has queued up drains meanwhile
 SETTLE_SECONDS = 1.5  # after a cut: reports of loss and queues still tell of before it

@@ -21,6 +21,9 @@ TURN_SECONDS = 0.1
 PAD_SECONDS = 0.02
 PADDING_PER_TURN = 60  # packets; more than 7 Mbit/s are never tried
 LONGEST_TRIP = 10 << 16  # in 1/65536 s
+# Loss is told over no fewer: browsers report a dozen at a time, of which a third may be gone by chance, and what was
+# lost before it came to us is missing in their numbers too.
+LOSS_PACKETS = 100
 SOUND_BITS = 64_000  # of one voice with everything around it
 
 
@@ -107,11 +110,14 @@ class Pressure:
 
 
 class Reports:
-    """Reads a browser's compounds; a sender report of ours answered twice tells of one round trip."""
+    """Reads a browser's compounds: loss over LOSS_PACKETS of a stream; a sender report of ours answered twice tells of
+    one round trip.
+    """
 
     def __init__(self, streams: Iterable[int]) -> None:
         self._streams = frozenset(streams)
         self._answered: dict[int, int] = {}  # by stream, the last of our reports that was
+        self._counted: dict[int, tuple[int, int]] = {}  # by stream, the newest number and all lost when last told
 
     def read(self, packets: Sequence[Any]) -> Heard:
         """The estimate, the worst stream's loss, the shortest round trip."""
@@ -124,7 +130,12 @@ class Reports:
                 for block in packet.reports:
                     if block.ssrc not in self._streams:
                         continue
-                    loss = max(loss or 0.0, block.fraction_lost / 256)
+                    newest, lost = block.highest_sequence, block.packets_lost
+                    before, lost_before = self._counted.setdefault(block.ssrc, (newest, lost))
+                    if not 0 <= newest - before < LOSS_PACKETS:
+                        self._counted[block.ssrc] = newest, lost
+                        if newest > before:
+                            loss = max(loss or 0.0, (lost - lost_before) / (newest - before))
                     trip = (now - block.lsr - block.dlsr) & 0xFFFFFFFF
                     # Longer, or negative by a clock's jump: not a measurement
                     if block.lsr and block.lsr != self._answered.get(block.ssrc) and trip < LONGEST_TRIP:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from signaling.media.budget import LEAP, ROOM, STEP, Budget, Heard
+from signaling.media.dtls import rtp
+from signaling.media.pressure import Reports
 
 NEEDED, LINK = 1_300_000.0, 300_000
 
@@ -147,3 +149,20 @@ def test_a_freed_link_is_whole_again_within_five_seconds_of_the_last_failure() -
         story.probes()
         story.budget.passed(NEEDED, story.now)
         assert story.now - failed < 4.5
+
+
+def report(newest: int, lost: int) -> rtp.RtcpRrPacket:
+    """A browser's report about stream 7; what it lost of late it thinks to be half."""
+    block = rtp.RtcpReceiverInfo(
+        ssrc=7, fraction_lost=128, packets_lost=lost, highest_sequence=newest, jitter=0, lsr=0, dlsr=0
+    )
+    return rtp.RtcpRrPacket(ssrc=1, reports=[block])
+
+
+def test_loss_is_told_over_enough_packets_to_mean_something() -> None:
+    reports = Reports([7])
+    told = [reports.read([report(newest, lost)]).loss for newest, lost in ((20, 0), (32, 6), (119, 17), (121, 20))]
+    assert told == [None, None, None, 20 / 101]
+    assert reports.read([report(241, 104)]).loss == 84 / 120
+    assert reports.read([report(5, 0)]).loss is None  # it began anew
+    assert reports.read([report(105, 10)]).loss == 0.1
