@@ -109,10 +109,12 @@ async def test_two_files_wait_for_each_other_and_the_first_is_paused_and_goes_on
     await expect(uploading.row("First wave")).to_contain_text("left")
     await uploading.page.get_by_role("button", name="Pause the upload of First wave").click()
     await expect(uploading.row("First wave")).to_contain_text("paused")
+    resume = uploading.page.get_by_role("button", name="Resume the upload of First wave")
+    await expect(resume).to_be_focused()  # who works by keys goes on where they were
     await expect(uploading.row("Second wave")).to_contain_text("left")  # the next one has its turn
     await uploading.line(FAST)
     await uploading.arrived("Second wave", second)
-    await uploading.page.get_by_role("button", name="Resume the upload of First wave").click()
+    await resume.click()
     await uploading.arrived("First wave", first)
     assert uploading.offsets[-1] > 0, "it began anew"
 

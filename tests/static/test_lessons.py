@@ -108,6 +108,18 @@ def test_an_upload_that_this_page_does_not_send_is_not_said_to_be_moving(tab: Ta
     expect(row).to_contain_text("Sent from another page, or left unfinished · 25 MB of 100 MB")
 
 
+def test_the_players_bar_fits_on_a_phone_also_with_captions_and_hours(tab: Tab) -> None:
+    said = answers()
+    status, lesson = said["GET", "/content/1"]
+    tracks = [{"lang": "pt-BR", "label": "Português (Brasil)", "url": "/media/c?t=x"}]
+    said["GET", "/content/1"] = (status, {**lesson, "captions": tracks, "duration_seconds": 7199.0})
+    page = tab(said, viewport=NARROW).open("/app/content/1")
+    box = page.get_by_role("button", name="Fill the screen").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= NARROW["width"]
+    expect(page.get_by_role("combobox", name="Captions")).to_be_visible()
+
+
 def test_a_deleted_comment_is_a_place_for_its_answers_and_nothing_else(tab: Tab) -> None:
     said = answers()
     status, (first, *others) = said["GET", "/content/1/comments"]

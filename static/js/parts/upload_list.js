@@ -54,15 +54,16 @@ const ChooseAgain = ({ upload }) => {
 const Acts = ({ upload }) => {
   const { key, title, phase, isPassing, contentId } = upload;
   const isEnded = phase === "ready" || phase === "refused" || phase === "cancelled";
+  const isPaused = phase === "paused";
   const mayPause = phase === "sending" || phase === "reconnecting" || phase === "waiting";
+  const [pause, end] = [isPaused ? "Resume" : "Pause", isEnded ? `Remove ${title} from this list` : `Cancel the upload of ${title}`];
+  // What becomes another button stays the same element, so that the focus stays on it.
   return html`
-    ${mayPause && html`<button type="button" class="button compact" aria-label=${`Pause the upload of ${title}`} onClick=${() => pauseUpload(key)}>Pause</button>`}
-    ${phase === "paused" && html`<button type="button" class="button compact" aria-label=${`Resume the upload of ${title}`} onClick=${() => resumeUpload(key)}>Resume</button>`}
+    ${(mayPause || isPaused) && html`<button type="button" class="button compact" aria-label=${`${pause} the upload of ${title}`} onClick=${() => (isPaused ? resumeUpload(key) : pauseUpload(key))}>${pause}</button>`}
     ${phase === "interrupted" && html`<${ChooseAgain} upload=${upload} />`}
-    ${!isEnded && phase !== "processing" && html`<button type="button" class="button compact" aria-label=${`Cancel the upload of ${title}`} onClick=${() => cancelUpload(key)}>Cancel</button>`}
     ${phase === "refused" && isPassing && html`<button type="button" class="button compact" onClick=${() => resumeUpload(key)}>Try again</button>`}
     ${phase === "ready" && html`<a class="button compact" href=${`/app/content/${contentId}`}>Open</a>`}
-    ${isEnded && html`<button type="button" class="button icon compact quiet" aria-label=${`Remove ${title} from this list`} onClick=${() => forgetUpload(key)}><${Icon} name="close" /></button>`}
+    ${phase !== "processing" && html`<button type="button" class=${isEnded ? "button icon compact quiet" : "button compact"} aria-label=${end} onClick=${() => (isEnded ? forgetUpload(key) : cancelUpload(key))}>${isEnded ? html`<${Icon} name="close" />` : "Cancel"}</button>`}
   `;
 };
 
