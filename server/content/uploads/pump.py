@@ -17,10 +17,10 @@ from typing import Protocol
 
 from server.content.disk import Disk
 
-BUFFER_BYTES = 1024 * 1024  # each thread that reads has two, which stay
-WORTH_WRITING = 256 * 1024  # less is written when no more comes at once
+BUFFER_BYTES = 2 * 1024 * 1024  # each thread that reads has two, which stay
+WORTH_WRITING = 1000 * 1024  # less is written when no more comes at once
 PATIENCE_MS = 1.0  # for more, in a turn in which much has come already
-TURN_BYTES, TURN_SECONDS = 16 * 1024 * 1024, 0.05  # then another upload has its turn
+TURN_BYTES, TURN_SECONDS = 32 * 1024 * 1024, 0.05  # then another upload has its turn
 FAST_BYTES, FAST_SECONDS = 512 * 1024, 0.1  # 5 MB a second
 _own = threading.local()
 Write = Callable[[memoryview], None]
