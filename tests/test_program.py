@@ -39,14 +39,17 @@ def rows(program: Program) -> dict[str, int]:
         return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
 
 
-async def test_the_demo_seeds_once_names_its_links_and_stops_with_0(run_program: RunProgram) -> None:
+async def test_the_demo_seeds_once_names_its_links_and_stops_with_0_and_all_its_children(
+    run_program: RunProgram,
+) -> None:
     demo = await run_program("demo")
     seeded = rows(demo)
     assert seeded["users"] == 3
     assert seeded["live_sessions"] == 2
     assert len(demo.links) == 3
-    first_links = demo.links
+    first_links, children = demo.links, demo.children()
     assert await demo.stop() == 0
+    assert [pid for pid in children if is_alive(pid)] == []
     await demo.start()
     assert rows(demo) == seeded
     assert not set(demo.links.values()) & set(first_links.values())
@@ -86,13 +89,6 @@ async def test_a_media_worker_that_stands_still_is_replaced(run_program: RunProg
     assert time.monotonic() - begun <= STALLED_SECONDS
     assert not is_alive(stalled)
     assert [line["event"] for line in demo.logged].count("media worker stands still") == 1
-
-
-async def test_children_end_with_a_stopped_server(run_program: RunProgram) -> None:
-    demo = await run_program("demo")
-    children = demo.children()
-    assert await demo.stop() == 0
-    assert [pid for pid in children if is_alive(pid)] == []
 
 
 async def test_a_second_server_on_the_same_folder_is_refused_in_one_line(run_program: RunProgram) -> None:

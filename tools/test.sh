@@ -1,6 +1,7 @@
 #!/bin/sh
 # All tests, in two lanes: many at once and then single pages in browsers; beside them, one after the other, what kills
-# and counts whole programs, which mostly waits. Then whole classes in browsers, one at a time; then the pages' own.
+# and counts whole programs, which mostly waits. Then whole classes in browsers that measure time, one at a time; then the
+# pages' own.
 #
 # What tests write (databases, uploads, browsers' profiles) lies in memory where there is room for it: nothing they prove
 # depends on a disk, and copying the template of a database costs a fifth of what it does on one. TMPDIR says otherwise.
