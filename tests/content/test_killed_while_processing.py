@@ -59,7 +59,11 @@ class Killer:
         self._run = child.run
 
     async def run(
-        self, cage: child.Cage, order: dict[str, Any], told: Callable[[str, float], None] | None = None
+        self,
+        cage: child.Cage,
+        order: dict[str, Any],
+        told: Callable[[str, float], None] | None = None,
+        held: AsyncIterator[bool] | None = None,
     ) -> dict[str, Any]:
         def heard(stage: str, percent: float) -> None:
             if stage == self.stage:
@@ -67,7 +71,7 @@ class Killer:
             if told is not None:
                 told(stage, percent)
 
-        running = asyncio.create_task(self._run(cage, order, heard))
+        running = asyncio.create_task(self._run(cage, order, heard, held))
         if self.stage == "checking" or (self.stage == "sheet" and order["command"] == "sheet"):
             while not workers_of(os.getpid()) and not running.done():
                 await asyncio.sleep(0.002)
