@@ -7,11 +7,13 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from server.content import files
 from server.content.early_ranges import LONGEST_BYTES, EarlyRanges
 from server.content.tables import Content
 from server.content.wiring import LIBRARY
@@ -48,6 +50,15 @@ class Line:
 
 
 Opened = Callable[[], Awaitable[Line]]
+
+
+@pytest.fixture(autouse=True)
+def memory_is_read_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems in memory know no reading without waiting, and never wait: files of tests may lie in one."""
+    (probe := tmp_path / "probe").write_bytes(b"x")
+    with probe.open("rb") as opened:
+        if files.read_cached(files.OpenFile(opened.fileno(), 1, 0.0, ""), bytearray(1), 0) == 0:
+            monkeypatch.setattr(files, "_NOWAIT", 0)
 
 
 @pytest.fixture
