@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +17,8 @@ from sqlalchemy import update
 
 from server.content.service import EXPIRE
 from server.content.tables import Content
-from server.content.wiring import runner_of
+from server.content.uploads.turn import LOOK_SECONDS, Turn
+from server.content.wiring import LIBRARY, runner_of
 from server.jobs.tables import Job
 from server.settings import Settings
 from tests.api import Api
@@ -278,3 +280,23 @@ async def test_a_creation_repeated_with_one_key_is_one_lesson(api: ApiOf, world:
     assert (first.status, again.status) == (201, 201)
     assert first.json["content"]["upload_url"] == again.json["content"]["upload_url"]
     assert len((await api("ana").get(f"/courses/{course.id}/content")).json) == 1
+
+
+async def test_who_is_gone_asks_for_no_turn(api: ApiOf, world: World, server: TestServer, app: web.Application) -> None:
+    """Else the one that came back would have to let go for its own past, and try once more."""
+    course, intake = await world.course("ana"), app[LIBRARY].intake
+    path = await begun(api("ana"), course.id, 1000)
+    async with world.database.read() as read:
+        row = await read.get(Content, id_in(path))
+    assert row is not None and row.original_key is not None
+    lock = intake.storage.lock_of(row.original_key)
+    async with Turn(intake.storage, intake.disk, row.original_key) as turn:
+        cut = await Cut.begin(server.port, world.token("ana"), path, 0, 1000, MP4_HEAD + bytes(100))
+        await eventually(lambda: turn.is_wanted)
+        cut.abort()
+        assert (await api("ana").get("/courses")).status == 200  # what happened on the wire was seen
+        await asyncio.sleep(LOOK_SECONDS)  # an attempt under way ends
+        os.truncate(lock, 0)
+        await asyncio.sleep(2 * LOOK_SECONDS)  # it would have asked again
+        assert not turn.is_wanted
+    assert await offset_of(api("ana"), path) == 0

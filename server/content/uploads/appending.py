@@ -48,7 +48,11 @@ async def append(
     Raises OffsetMismatch, ChecksumMismatch, TooLarge (beyond Upload-Length), TypeNotAllowed, ContentMismatch (both end
     the upload), Malformed, Stalled, NoRoom, UploadBusy, ConnectionError, and as `Uploads.held`.
     """
-    async with uploads.held(actor, content_id) as (row, turn):
+
+    def is_gone() -> bool:
+        return request.transport is None or request.transport.is_closing()
+
+    async with uploads.held(actor, content_id, is_gone) as (row, turn):
         assert row.original_key is not None
         size, body_bytes = row.file_size, request.content_length or 0
         received = uploads.intake.storage.received_bytes

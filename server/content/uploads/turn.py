@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from server.content.disk import Disk
@@ -27,10 +28,15 @@ class UploadBusy(Conflict):
 
 
 class Turn:
-    """A context: inside it nobody else writes or ends the upload that becomes `key`. Raises UploadBusy after 5 s."""
+    """A context: inside it nobody else writes or ends the upload that becomes `key`. Raises UploadBusy after 5 s.
 
-    def __init__(self, storage: LocalStorage, disk: Disk, key: str) -> None:
-        self._path, self._disk = storage.lock_of(key), disk
+    Whoever `is_gone` asks no more, so that the one who came back is not made to let go by their own past.
+    """
+
+    def __init__(
+        self, storage: LocalStorage, disk: Disk, key: str, is_gone: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._path, self._disk, self._is_gone = storage.lock_of(key), disk, is_gone
         self._descriptor = -1
         self._asked_at = 0.0
         self.is_over = False  # set when the upload has ended: the file beside it is not needed any more
@@ -38,6 +44,9 @@ class Turn:
     async def __aenter__(self) -> Turn:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not await self._attempted():
+            if self._is_gone():
+                self._close()
+                raise ConnectionResetError("the caller is gone")
             if time.monotonic() > deadline:
                 self._close()
                 raise UploadBusy()

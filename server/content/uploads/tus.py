@@ -100,17 +100,19 @@ class Uploads:
                 return row
 
     @contextlib.asynccontextmanager
-    async def held(self, actor: Actor, content_id: int) -> AsyncIterator[tuple[Content, Turn | None]]:
+    async def held(
+        self, actor: Actor, content_id: int, is_gone: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[tuple[Content, Turn | None]]:
         """The upload's row as it is once its turn is ours; no turn when all of it is here already.
 
-        Raises Missing when there is none, or not any more; NotCourseInstructor, UploadBusy.
+        Raises Missing when there is none, or not any more; NotCourseInstructor, UploadBusy, ConnectionError.
         """
         row = await self._row(actor, content_id)
         if row.upload_status != UploadStatus.UPLOADING:
             yield row, None
             return
         assert row.original_key is not None
-        async with Turn(self.intake.storage, self.intake.disk, row.original_key) as turn:
+        async with Turn(self.intake.storage, self.intake.disk, row.original_key, is_gone) as turn:
             try:
                 row = await self._row(actor, content_id)
             except Missing:
