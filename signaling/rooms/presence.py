@@ -25,7 +25,7 @@ from signaling.rooms.roster_news import RosterNews
 from signaling.transport import LiveServer
 
 RENEW_SECONDS = 5.0
-LOOK_SECONDS = 1.0  # how often it is asked whether something is due; while bells are away, something is
+LOOK_SECONDS = 0.7  # how often it is asked whether something is due; while bells are away, something is
 TOLD_AT_ONCE = 500  # counts in one fact
 log = structlog.get_logger(__name__)
 

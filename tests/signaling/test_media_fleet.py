@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -28,12 +27,13 @@ Start = Callable[..., Worker]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """`start("--option", ...)`: one more worker."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """`start("--option", ...)`: one more worker, at an address that is not as long as a test's name."""
+    folder = tmp_path_factory.mktemp("media")
     with ExitStack() as stack:
 
         def one(*options: str) -> Worker:
-            running = start_worker(f"unix:{tmp_path}/{secrets.token_hex(4)}.sock", *options)
+            running = start_worker(f"unix:{folder}/{secrets.token_hex(4)}.sock", *options)
             stack.callback(running.stop)
             return running
 

@@ -343,7 +343,7 @@ def stage(database_url: str, tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_a_class_whatever_happens_in_it(stage: Stage) -> None:
-    _play(stage, examples=15, steps=50)
+    _play(stage, examples=20, steps=50)
 
 
 @pytest.mark.prove
