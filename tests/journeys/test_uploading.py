@@ -178,7 +178,8 @@ async def test_a_cancelled_upload_leaves_nothing_and_a_dropped_one_arrives(
     async def is_empty() -> bool:
         return not list(incoming.iterdir())
 
-    await until(is_empty, "the part is removed", 10)
+    await until(is_empty, "the part is removed", 30)
+    await expect(uploading.row("Not this")).to_contain_text("Nothing was kept")  # also when the server has answered
     await uploading.line(FAST)
     lesson = await (await uploading.classroom.api("ana")).get("/courses/1/content")
     film = next(each["file_url"] for each in lesson.json if each["content_type"] == "video" and each["file_url"])

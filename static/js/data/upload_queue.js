@@ -39,9 +39,9 @@ export const change = (key, what) => set(uploads.value.map((each) => (each.key =
 /** @param {number} key */
 export const drop = (key) => set(uploads.value.filter((each) => each.key !== key));
 
-/** @param {number} contentId @param {Partial<Upload>} how @returns {Upload | undefined} */
+/** What the server says became of it; one that was cancelled stays so. @param {number} contentId @param {Partial<Upload>} how @returns {Upload | undefined} */
 export const settle = (contentId, how) => {
-  const found = uploads.value.find((each) => each.contentId === contentId);
+  const found = uploads.value.find((each) => each.contentId === contentId && each.phase !== "cancelled");
   if (found) change(found.key, how);
   return found;
 };
