@@ -1,7 +1,6 @@
 #!/bin/sh
-# All tests, in two lanes: many at once and then single pages in browsers; beside them, one after the other, what kills
-# and counts whole programs, which mostly waits. Then whole classes in browsers that measure time, one at a time; then the
-# pages' own.
+# All tests, in two lanes: many at once and then single pages in browsers; beside them, one after the other, what mostly
+# waits: what kills and counts whole programs, and then whole classes in browsers. Last the pages' own.
 #
 # What tests write (databases, uploads, browsers' profiles) lies in memory where there is room for it: nothing they prove
 # depends on a disk, and copying the template of a database costs a fifth of what it does on one. TMPDIR says otherwise.
@@ -57,7 +56,7 @@ share=
 beside=
 clean_up() {
     [ -z "$beside" ] || kill "$beside" 2>/dev/null # a shell's Ctrl-C does not reach what it runs beside
-    [ -z "$said" ] || rm -f "$said"
+    [ -z "$said" ] || rm -f "$said" "$said.programs" "$said.classes"
     [ -z "$share" ] || rm -rf "$share"
     [ -z "$here" ] || rm -rf "$here"
 }
@@ -80,11 +79,6 @@ part() {
 
 # A browser beside others may run out of patience on a busy machine: what failed runs once more, alone, and is named.
 # What fails alone fails. Each part remembers its own failures.
-run() {
-    (start "$@")
-    status=$?
-    [ "$status" = 5 ] || return "$status" # 5: none of the chosen tests is in this part
-}
 start() {
     name=$1
     shift
@@ -94,7 +88,7 @@ start() {
 again() {
     name=$1
     shift
-    run "$name" "$@" -n 0 --last-failed --last-failed-no-failures none || failed="$failed, $name"
+    (start "$name" "$@" -n 0 --last-failed --last-failed-no-failures none) || failed="$failed, $name"
 }
 
 many=${LECTERN_TEST_PROCESSES:-2}
@@ -103,20 +97,43 @@ pages="browser and not (journey or serial or prove)"
 programs="serial and not (journey or prove)"
 classes="journey and not prove"
 
+# One after the other, each with its status in a file; ends with what it is doing when it is told to.
+in_turn() {
+    doing=
+    trap '[ -z "$doing" ] || kill "$doing" 2>/dev/null; exit 143' TERM
+    start "programs" -m "$programs" "$@" &
+    doing=$!
+    wait "$doing"
+    echo "$?" >"$said.programs"
+    start "whole classes" -m "$classes" "$@" &
+    doing=$!
+    wait "$doing"
+    echo "$?" >"$said.classes"
+}
+# once_more STATUS NAME ...: the tests that failed, alone. A part that did not come to its end fails.
+once_more() {
+    status=$1
+    shift
+    case $status in
+        0 | 5) ;; # 5: none of the chosen tests was in this part
+        1) again "$@" ;;
+        *) failed="$failed, $1" ;;
+    esac
+}
+
 said=$(mktemp)
-start "programs" -m "$programs" "$@" >"$said" 2>&1 &
+in_turn "$@" >"$said" 2>&1 &
 beside=$!
-run "side by side" -n "$many" -m "$quick" "$@"
+(start "side by side" -n "$many" -m "$quick" "$@")
 in_quick=$?
-run "pages in browsers" -n "$many" -m "$pages" "$@"
+(start "pages in browsers" -n "$many" -m "$pages" "$@")
 in_browsers=$?
 wait "$beside"
-in_programs=$?
 beside=
 cat "$said"
-[ "$in_quick" = 0 ] || again "side by side" -m "$quick" "$@"
-[ "$in_browsers" = 0 ] || again "pages in browsers" -m "$pages" "$@"
-[ "$in_programs" = 0 ] || [ "$in_programs" = 5 ] || again "programs" -m "$programs" "$@"
-run "whole classes" -m "$classes" "$@" || again "whole classes" -m "$classes" "$@"
+once_more "$in_quick" "side by side" -m "$quick" "$@"
+once_more "$in_browsers" "pages in browsers" -m "$pages" "$@"
+once_more "$(cat "$said.programs" 2>/dev/null || echo none)" "programs" -m "$programs" "$@"
+once_more "$(cat "$said.classes" 2>/dev/null || echo none)" "whole classes" -m "$classes" "$@"
 part "pages" node --test tests/static/*.test.mjs
 [ -z "$failed" ] || { echo "Failed: ${failed#, }" >&2; exit 1; }
