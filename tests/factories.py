@@ -175,8 +175,11 @@ class World:
                 work.add(_event(row, 2, "session_ended", {"reason": "ended"}, work.now))
         return row
 
-    async def talk(self, row: LiveSession, people: Sequence[str], count: int) -> None:
-        """`count` chat lines more in the timeline of `row`, by these people in turn; written in bounded batches."""
+    async def talk(self, row: LiveSession, people: Sequence[str], count: int, *, more: str = "") -> None:
+        """`count` chat lines more in the timeline of `row`, by these people in turn; written in bounded batches.
+
+        Each ends with `more`.
+        """
         for start in range(0, count, TALK_BATCH):
             async with self.database.work("talk") as work:
                 live_session = await work.get(LiveSession, row.id, for_update=True)
@@ -190,7 +193,7 @@ class World:
                         "at": work.now,
                         "type": "chat_posted",
                         "actor_id": self.id_of(people[seq % len(people)]),
-                        "payload": {"text": f"This is line {seq} of a long class.", "reply_to": None},
+                        "payload": {"text": f"This is line {seq} of a long class.{more}", "reply_to": None},
                     }
                     for seq in range(first, row.last_seq + 1)
                 ]

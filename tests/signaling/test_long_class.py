@@ -73,6 +73,31 @@ async def test_a_process_that_does_not_know_the_class_reads_little_of_it(
     assert 0 < sum(read) <= EVERY + 10
 
 
+@pytest.mark.parametrize(("lines", "more", "fewest_pages"), [(1_200, "", 3), (160, " And so on." * 360, 3)])
+async def test_what_was_missed_comes_in_pages_that_can_trip_no_bound(
+    settings: Settings, world: World, lines: int, more: str, fewest_pages: int
+) -> None:
+    row = await world.live_session(students=["bo"])
+    await world.talk(row, ["ana"], lines, more=more)
+    told: list[dict[str, Any]] = []
+    async with _process(settings, world, "bo") as bo:
+        page = await bo.wish("join", live_session_id=row.id, after={"epoch": row.epoch, "seq": 0})
+        pages = [page]
+        while page["more"]:
+            page = await bo.wish("sync", live_session_id=row.id, epoch=page["epoch"], after=page["seq"])
+            pages.append(page)
+    for page in pages:
+        assert 0 < len(page["events"]) <= 500
+        assert sum(len(json.dumps(event, separators=(",", ":"))) for event in page["events"]) <= 256 * 1024
+        assert page["seq"] == page["events"][-1]["seq"]
+        told += page["events"]
+    assert len(pages) >= fewest_pages
+    assert [event["seq"] for event in told] == list(range(1, page["seq"] + 1))
+    assert [event["payload"]["text"] for event in told if event["type"] == "chat_posted"] == [
+        f"This is line {seq} of a long class.{more}" for seq in range(row.last_seq - lines + 1, row.last_seq + 1)
+    ]
+
+
 async def test_joining_a_crowd_answers_a_snapshot_that_fits(settings: Settings, world: World) -> None:
     row = await world.live_session(students=["bo"])
     await world.crowd(row, range(10_000, 14_000))
