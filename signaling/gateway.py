@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -227,4 +228,4 @@ class Gateway:
 def moment_to_return(clients: int) -> float:
     """In how many seconds one of so many clients should come back: few at once, a thousand spread over seconds."""
     spread = min(LONGEST_RETURN_SECONDS, max(0.1, clients / RETURNS_PER_SECOND))
-    return round(random.uniform(0.01, spread), 2)
+    return math.floor(random.uniform(1, 100 * spread)) / 100

