@@ -24,7 +24,7 @@ PACED_DELIVERIES, BURST_DELIVERIES = 150_000, 1_000_000  # in one round; togethe
 MUST = {"paced": 0.7, "burst": 0.4}  # of Node's
 AIM = {"paced": 0.5, "burst": 0.3}
 AIM_OF_BARE = 1.3
-EMPTY_TURNS = 2000
+EMPTY_TURNS = {"paced": 2000, "burst": 500}
 TOLD = {
     "live_session_id": 17,
     "epoch": "b2f1c09a55d1",
@@ -88,7 +88,7 @@ async def one(peer: Peer, sink: Sink, shape: str, deliveries: int) -> float:
     size, burst = len(sink.members), BURST if shape == "burst" else 1
     times = max(1, deliveries // (size * burst))
     gap = 2 + size * burst * (0.01 if burst > 1 else 0.03)  # milliseconds; longer than anybody needs for one turn
-    empty = await empty_turn(peer, min(EMPTY_TURNS, times), gap)
+    empty = await empty_turn(peer, min(EMPTY_TURNS[shape], times), gap)
     wanted = [m.received + times * burst * FRAME_BYTES for m in sink.members]
     before = peer.cpu_seconds()
     await peer.order(times=times, burst=burst, gap=gap)
