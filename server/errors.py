@@ -15,6 +15,7 @@ by putting the same problem object under `error`.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -190,7 +191,7 @@ class RateLimited(LecternError):
 
     def __init__(self, retry_after: float, detail: str | None = None, **extra: Any) -> None:
         self.retry_after = retry_after
-        super().__init__(detail, retry_after=round(retry_after, 3), **extra)
+        super().__init__(detail, retry_after=math.ceil(round(retry_after * 1000, 6)) / 1000, **extra)
 
 
 class Internal(LecternError):
