@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, literal, select, union_all
+from sqlalchemy import literal, select, union_all
 
 from server.access import Role
 from server.courses.tables import Course, Enrollment
 from server.db.base import Base
 from server.db.database import Database
 from server.db.gathering import JOINING_SECONDS, Gathering
+from server.db.glances import Question
 from server.notifications import service as notifications
 
 
@@ -24,22 +25,22 @@ class Arrival:
     missed: list[dict[str, Any]]
 
 
-_PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
 _enrollments, _courses = (Base.metadata.tables[table.__tablename__].c for table in (Enrollment, Course))
-# Made once and without entities: a crowd asks the same again and again.
-_BELONGING = union_all(
-    select(_enrollments.user_id, _enrollments.course_id, literal(Role.STUDENT.value)).where(
-        _enrollments.user_id.in_(_PEOPLE), _enrollments.status == "active"
-    ),
-    select(_courses.instructor_id, _courses.id, literal(Role.INSTRUCTOR.value)).where(
-        _courses.instructor_id.in_(_PEOPLE)
-    ),
+_BELONGING = Question(
+    lambda among: union_all(
+        select(_enrollments.user_id, _enrollments.course_id, literal(Role.STUDENT.value)).where(
+            among(_enrollments.user_id, "people"), _enrollments.status == "active"
+        ),
+        select(_courses.instructor_id, _courses.id, literal(Role.INSTRUCTOR.value)).where(
+            among(_courses.instructor_id, "people")
+        ),
+    )
 )
 Asked = tuple[int, int | None]  # a person, and the id of the last notification they have
 
 
 class Arrivals:
-    """Two queries for all who arrive while the ones before are under way."""
+    """Two questions for all who arrive while the ones before are under way; a third for those who missed something."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,11 +52,14 @@ class Arrivals:
         return Arrival(dict(found.courses), found.missed)
 
     async def _read(self, asked: Sequence[Asked]) -> dict[Asked, Arrival]:
-        people = {user_id for user_id, _ in asked}
-        courses: dict[int, dict[int, Role]] = {user_id: {} for user_id in people}
-        async with self._database.look() as read:
-            for user_id, course_id, role in await read.execute(_BELONGING, {"people": list(people)}):
-                if courses[user_id].get(course_id) is not Role.INSTRUCTOR:
-                    courses[user_id][course_id] = Role(role)
-            missed = await notifications.missed(read, asked)
-        return {key: Arrival(courses[key[0]], missed[key]) for key in asked}
+        courses: dict[int, dict[int, Role]] = {user_id: {} for user_id, _ in asked}
+        people = {"people": list(courses)}
+        belonging, latest = await self._database.glance((_BELONGING, people), (notifications.LATEST, people))
+        for user_id, course_id, role in belonging:
+            if courses[user_id].get(course_id) is not Role.INSTRUCTOR:
+                courses[user_id][course_id] = Role(role)
+        missed: dict[Asked, list[dict[str, Any]]] = {}
+        if news := notifications.with_news(asked, latest, self._database.clock.now()):
+            async with self._database.look() as read:
+                missed = await notifications.missed(read, news)
+        return {key: Arrival(courses[key[0]], missed.get(key, [])) for key in asked}

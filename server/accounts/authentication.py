@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from server.access import AccountRole, Actor
 from server.accounts.tables import SignIn, User
@@ -18,17 +18,16 @@ from server.accounts.tokens import AccessClaims, Tokens
 from server.db import Database
 from server.db.base import Base
 from server.db.gathering import Gathering
+from server.db.glances import Question
 from server.errors import Unauthenticated
 from server.events import RoleChanged, SignInsEnded
 
 _sign_ins, _users = (Base.metadata.tables[table.__tablename__] for table in (SignIn, User))
-_STANDING = (  # made once and without entities: a crowd asks the same again and again
-    select(_sign_ins.c.id, _users.c.id, _users.c.name, _users.c.role, _users.c.avatar_url)
-    .join(_users, _sign_ins.c.user_id == _users.c.id)
-    .where(
-        _sign_ins.c.id.in_(bindparam("sign_ins", expanding=True)),
-        _sign_ins.c.ended_at.is_(None),
-        _users.c.disabled_at.is_(None),
+_STANDING = Question(
+    lambda among: (
+        select(_sign_ins.c.id, _users.c.id, _users.c.name, _users.c.role, _users.c.avatar_url)
+        .join(_users, _sign_ins.c.user_id == _users.c.id)
+        .where(among(_sign_ins.c.id, "sign_ins"), _sign_ins.c.ended_at.is_(None), _users.c.disabled_at.is_(None))
     )
 )
 STALE_SECONDS = 1.0
@@ -94,13 +93,11 @@ class Authenticator:
 
     async def _read(self, sign_in_ids: Sequence[int]) -> dict[int, _Standing | None]:
         asked_at, forgotten = self._clock(), self._forgotten
-        async with self._database.look() as read:
-            standing = {
-                sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
-                for sign_in_id, user_id, name, role, avatar_url in await read.execute(
-                    _STANDING, {"sign_ins": list(sign_in_ids)}
-                )
-            }
+        (found,) = await self._database.glance((_STANDING, {"sign_ins": list(sign_in_ids)}))
+        standing = {
+            sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
+            for sign_in_id, user_id, name, role, avatar_url in found
+        }
         # What was read before a forget() may be older than it, and is not kept.
         if forgotten == self._forgotten:
             if len(self._known) + len(standing) > REMEMBERED:

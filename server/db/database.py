@@ -7,6 +7,7 @@ announce() and leaves after the commit, never before.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +21,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from server.db.engines import NO_TRANSACTION, Engines, open_engines
+from server.db.engines import Engines, open_engines
+from server.db.glances import NO_TRANSACTION, Asked, Glances, Row
 from server.db.reach import Reach
 from server.errors import DatabaseAway, OutcomeUnknown
 from server.ports import Clock, Publisher, SystemClock
@@ -94,6 +96,7 @@ class Database:
         self._engines, self.publisher, self.clock = engines, publisher, clock
         self._pinging: asyncio.Task[None] | None = None
         self._reach = None if engines.is_sqlite else Reach(engines.read)
+        self._glances = Glances(engines.read, is_sqlite=engines.is_sqlite)
 
     @classmethod
     def open(cls, url: str, *, publisher: Publisher, clock: Clock | None = None) -> Database:
@@ -113,6 +116,7 @@ class Database:
             await asyncio.gather(self._pinging, return_exceptions=True)
         if self._reach is not None:
             await self._reach.close()
+        await self._glances.close()
         await self._engines.dispose()
 
     async def ping(self) -> None:
@@ -157,6 +161,18 @@ class Database:
                 if self.is_sqlite:
                     await session.connection(execution_options=NO_TRANSACTION)
                 yield Reading(session, self.clock.now())
+        except AWAY as error:
+            raise self._translated(error) from error
+
+    async def glance(self, *asked: Asked) -> list[Sequence[Row]]:
+        """The rows of each question with its parameters, each as committed at its own moment. Raises DatabaseAway."""
+        self._require()
+        try:
+            return await self._glances.ask(asked)
+        except sqlite3.OperationalError as error:
+            await self._glances.close()
+            log.warning("database away", reason=str(error)[:300])
+            raise DatabaseAway() from error
         except AWAY as error:
             raise self._translated(error) from error
 

@@ -15,14 +15,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from server.db.glances import NO_TRANSACTION
 from server.db.one_hop import Driver
 
-READ_CONNECTIONS = 4  # a fifth reader waits for one of them, at most POOL_WAIT_SECONDS
+READ_CONNECTIONS = 5  # one is kept for glances; a fifth reader waits for one of the others, at most POOL_WAIT_SECONDS
 POSTGRES_CONNECTIONS = 10  # per process; an eleventh waits, at most POOL_WAIT_SECONDS
 POOL_WAIT_SECONDS = 10
 BUSY_TIMEOUT_MS = 5000
 BEGIN_WRITE, BEGIN_READ = "BEGIN IMMEDIATE", "BEGIN"
-NO_TRANSACTION = {"lectern_without_transaction": True}  # an execution option of SQLite's read connections
 LOCK_MS, STATEMENT_MS = 2_000, 5_000  # PostgreSQL's own bounds; then it answers with an error
 COMMAND_SECONDS = 6.0  # ours, for a server that does not answer at all; the connection is given up
 CONNECT_SECONDS = 2.0

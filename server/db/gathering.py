@@ -28,20 +28,22 @@ class Gathering(Generic[K, V]):
         self, answer: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, crowd_seconds: float = CROWD_SECONDS
     ) -> None:
         self._answer, self._crowd_seconds = answer, crowd_seconds
-        self._asked: dict[K, asyncio.Future[V]] = {}
+        self._asked: dict[K, list[asyncio.Future[V]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, key: K) -> V:
         """The answer to one question. Raises Away when too many wait, and what the query raises."""
-        future = self._asked.get(key)
-        if future is None:
+        loop = asyncio.get_running_loop()
+        askers = self._asked.get(key)
+        if askers is None:
             if len(self._asked) >= WAITING:
                 raise Away()
-            loop = asyncio.get_running_loop()
-            future = self._asked[key] = loop.create_future()
+            askers = self._asked[key] = []
             if self._task is None:
                 self._task = loop.create_task(self._run())
-        return await asyncio.shield(future)  # others may wait for the same
+        future: asyncio.Future[V] = loop.create_future()
+        askers.append(future)
+        return await future
 
     async def _run(self) -> None:
         try:
@@ -53,15 +55,19 @@ class Gathering(Generic[K, V]):
         finally:
             self._task = None
 
-    async def _answer_all(self, asked: Mapping[K, asyncio.Future[V]]) -> None:
+    async def _answer_all(self, asked: Mapping[K, Sequence[asyncio.Future[V]]]) -> None:
         try:
             found = await self._answer(list(asked))
-            for key, future in asked.items():
-                future.set_result(found[key])
+            for key, askers in asked.items():
+                answer = found[key]
+                for future in askers:
+                    if not future.done():  # its asker may have gone
+                        future.set_result(answer)
         except BaseException as error:
-            for future in asked.values():
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                    future.exception()  # whoever asked may have gone
+            for askers in asked.values():
+                for future in askers:
+                    if not future.done():
+                        future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                        future.exception()  # whoever asked may go before it looks
             if not isinstance(error, Exception):
                 raise

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy import select
 
 from server.access import Role
 from server.courses.tables import Enrollment
 from server.db.base import Base
 from server.db.database import Database
 from server.db.gathering import JOINING_SECONDS, Gathering
+from server.db.glances import Question
 from server.errors import Missing
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
 
-_PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
-_ROOMS: BindParameter[int] = bindparam("rooms", expanding=True)
-_COURSES: BindParameter[int] = bindparam("courses", expanding=True)
-_enrollments, _guests = (Base.metadata.tables[table.__tablename__].c for table in (Enrollment, LiveSessionGuest))
-# Made once, the last two without entities: a crowd asks the same again and again.
-_SESSIONS = select(LiveSession).where(LiveSession.id.in_(_ROOMS))
-_STUDENTS = select(_enrollments.user_id, _enrollments.course_id).where(
-    _enrollments.course_id.in_(_COURSES), _enrollments.user_id.in_(_PEOPLE), _enrollments.status == "active"
+_sessions, _enrollments, _guests = (
+    Base.metadata.tables[table.__tablename__].c for table in (LiveSession, Enrollment, LiveSessionGuest)
 )
-_GUESTS = select(_guests.user_id, _guests.live_session_id).where(
-    _guests.live_session_id.in_(_ROOMS), _guests.user_id.in_(_PEOPLE)
+_SESSIONS = Question(lambda among: select(*_sessions).where(among(_sessions.id, "rooms")))
+_STUDENTS = Question(
+    lambda among: select(_enrollments.user_id, _enrollments.course_id).where(
+        _enrollments.course_id.in_(select(_sessions.course_id).where(among(_sessions.id, "rooms"))),
+        among(_enrollments.user_id, "people"),
+        _enrollments.status == "active",
+    )
 )
+_GUESTS = Question(
+    lambda among: select(_guests.user_id, _guests.live_session_id).where(
+        among(_guests.live_session_id, "rooms"), among(_guests.user_id, "people")
+    )
+)
+_NAMES = [column.key for column in _sessions]
+MOST_KEPT = 256  # live sessions; when there are more, all are made anew
 Asked = tuple[int, int]  # a person and a live session
 Found = tuple[LiveSession, Role | None]
 
@@ -35,6 +43,7 @@ class Door:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: dict[int, tuple[Sequence[Any], LiveSession]] = {}
         self._reading = Gathering(self._read, crowd_seconds=JOINING_SECONDS)
 
     async def membership(self, user_id: int, live_session_id: int) -> Found:
@@ -48,23 +57,26 @@ class Door:
         return found
 
     async def _read(self, asked: Sequence[Asked]) -> dict[Asked, Found | None]:
-        people = list({user_id for user_id, _ in asked})
-        async with self._database.look() as read:
-            found_rows = await read.execute(_SESSIONS, {"rooms": list({room for _, room in asked})})
-            rows = {row.id: row for row in found_rows.scalars()}
-            courses = {row.course_id for row in rows.values() if row.course_id is not None}
-            enrolled, invited = set[tuple[int, int]](), set[tuple[int, int]]()
-            if courses:
-                of_courses = {"courses": list(courses), "people": people}
-                enrolled = {(user_id, course) for user_id, course in await read.execute(_STUDENTS, of_courses)}
-            if open_ones := [row.id for row in rows.values() if row.course_id is None]:
-                of_rooms = {"rooms": open_ones, "people": people}
-                invited = {(user_id, room) for user_id, room in await read.execute(_GUESTS, of_rooms)}
+        there = {"rooms": list({room for _, room in asked}), "people": list({user_id for user_id, _ in asked})}
+        sessions, students, guests = await self._database.glance(
+            (_SESSIONS, there), (_STUDENTS, there), (_GUESTS, there)
+        )
+        rows = {row.id: row for row in map(self._row, sessions)}
+        enrolled, invited = set(map(tuple, students)), set(map(tuple, guests))
         found: dict[Asked, Found | None] = dict.fromkeys(asked)
         for user_id, room in asked:
             if (row := rows.get(room)) is not None:
                 found[user_id, room] = row, _role(row, user_id, enrolled, invited)
         return found
+
+    def _row(self, values: Sequence[Any]) -> LiveSession:
+        """A row is made an object once for as long as nothing in it changes."""
+        kept = self._kept.get(values[0])
+        if kept is None or kept[0] != values:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[values[0]] = values, LiveSession(**dict(zip(_NAMES, values, strict=True)))
+        return kept[1]
 
 
 def _role(row: LiveSession, user_id: int, enrolled: set[tuple[int, int]], invited: set[tuple[int, int]]) -> Role | None:

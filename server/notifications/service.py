@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_
 
 from server.db.base import Base, UtcDateTime
 from server.db.database import Reading, Work
+from server.db.glances import Question
 from server.errors import Missing
 from server.events import NotificationsAdded
 from server.http.paging import Page
@@ -72,6 +73,24 @@ def _newest(later: Sequence[ColumnElement[bool]] = ()) -> Select[*tuple[Any, ...
 
 
 _NEWEST = _newest()  # made once and without entities: a crowd asks the same again and again
+LATEST = Question(  # each one's last notification
+    lambda among: select(_inbox.user_id, _inbox.id, _inbox.created_at).where(
+        _inbox.id.in_(select(func.max(_inbox.id)).where(among(_inbox.user_id, "people")).group_by(_inbox.user_id))
+    )
+)
+
+
+def with_news(
+    asked: Collection[tuple[int, int | None]], latest: Sequence[Sequence[Any]], now: datetime
+) -> list[tuple[int, int | None]]:
+    """Those of `asked`, as missed() has them, for whom it may find something; `latest` are the rows of LATEST."""
+    recently = now - 2 * RECENT  # a moment is that of a transaction's beginning, and those overlap
+    of = {user_id: (notification_id, created_at) for user_id, notification_id, created_at in latest}
+    return [
+        (user_id, after)
+        for user_id, after in asked
+        if (last := of.get(user_id)) is not None and (last[1] >= recently or (after is not None and last[0] > after))
+    ]
 
 
 async def missed(
