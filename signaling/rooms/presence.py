@@ -64,6 +64,7 @@ class Presence:
         self._untold: dict[Key, frozenset[int]] = {}  # changed here since the last fact, with the person's courses
         self._news = RosterNews(live, self._count, self._tell_others)
         self._renewal: asyncio.Task[None] | None = None
+        self._vanished: list[tuple[int, int]] = []  # with their process, and not yet looked at
         # Set by the gateway: take the seats of everyone connected; give up those of nobody who is; end the tracks of
         # whoever vanished with another process, as (live session, person); the bus.
         self.retake: Callable[[], Awaitable[None]] = _nothing
@@ -117,20 +118,23 @@ class Presence:
         async with self._database.work("renew lease") as work:
             row = await work.get(ProcessLease, self.lease_id, for_update=True)
             was_ended = row is not None and row.ended_at is not None
-            vanished: list[tuple[int, int]] = []
             mine = ProcessLease.id == self.lease_id
             await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now, ended_at=None))
             if self._is_shared:
                 if was_ended:
                     self._written.touch_all()
                 await self._written.write(work, self.lease_id)
-                vanished = await end_leases(work, everyone=False)
-        if self._is_shared:
-            await self._read_others()
-            await self.abandon(vanished)
         if was_ended:
             log.warning("lease was late", lease_id=self.lease_id)
             await self.retake()
+        if self._is_shared:
+            # By itself: it waits for rooms, whose writers in turn need this process's lease.
+            async with self._database.work("end leases") as work:
+                vanished = await end_leases(work, everyone=False)
+            self._vanished += vanished
+            await self._read_others()
+            vanished, self._vanished = self._vanished, []
+            await self.abandon(vanished)
 
     async def exchange(self) -> None:
         """Counts alone: what changed here is written, what changed elsewhere read."""
