@@ -67,6 +67,7 @@ class Registry:
     def __init__(self, database: Database, deliver: Deliver, is_watched: Callable[[int], bool]) -> None:
         self._database, self._deliver, self._is_watched = database, deliver, is_watched
         self._healing: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()  # asked for while healing
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._loading: dict[int, asyncio.Future[Entry]] = {}
         self._passed: dict[int, int] = {}  # the last event that was told while its room was still being read
@@ -85,14 +86,19 @@ class Registry:
         await asyncio.gather(*self._healing.values(), return_exceptions=True)
 
     def heal(self, live_session_id: int) -> None:
-        """What the log holds is not known here (a commit's end was not seen, an event is missing): read it and tell."""
-        if live_session_id in self._entries and live_session_id not in self._healing:
+        """What the log holds is not known here (a commit's end was not seen, an event is missing): read it and tell.
+
+        Asked while it is being read, it is read once more: that reading may be older than what is missing.
+        """
+        if (healing := self._healing.get(live_session_id)) is not None and not healing.done():
+            self._again.add(live_session_id)
+        elif live_session_id in self._entries:
             task = asyncio.get_running_loop().create_task(self._heal(live_session_id))
             self._healing[live_session_id] = task
-            task.add_done_callback(lambda _: self._healing.pop(live_session_id, None))
+            task.add_done_callback(lambda _: self._healed(live_session_id, task))
 
     async def catch_up(self, live_session_id: int) -> None:
-        """Like heal(), and wait for its end."""
+        """Like heal(), and wait for its end: from then on what was committed before this call is told."""
         self.heal(live_session_id)
         if (task := self._healing.get(live_session_id)) is not None:
             await asyncio.wait([task])
@@ -100,6 +106,7 @@ class Registry:
     async def _heal(self, live_session_id: int) -> None:
         wait = HEAL_FIRST_WAIT_SECONDS
         while (entry := self._entries.get(live_session_id)) is not None:
+            self._again.discard(live_session_id)
             try:
                 async with self._database.read() as read:
                     found = await timeline_log.events_after(read, live_session_id, entry.room.seq, timeline_log.PAGE)
@@ -108,8 +115,14 @@ class Registry:
                 wait = min(2 * wait, HEAL_LONGEST_WAIT_SECONDS)
                 continue
             self.advance(live_session_id, entry.epoch, found)
-            if len(found) < timeline_log.PAGE:
+            is_all = len(found) < timeline_log.PAGE and live_session_id not in self._again
+            if is_all or (found and entry.room.seq < found[-1].seq):  # a hole in the log is not healed by reading it
                 return
+
+    def _healed(self, live_session_id: int, task: asyncio.Task[None]) -> None:
+        if self._healing.get(live_session_id) is task:
+            del self._healing[live_session_id]
+            self._again.discard(live_session_id)
 
     async def entry(self, live_session_id: int) -> Entry:
         """The room, read from its log when it is not in memory. Raises Missing."""

@@ -41,6 +41,39 @@ async def test_what_is_told_while_a_room_is_being_read_is_not_missed(
     await registry.close()
 
 
+async def test_what_is_missing_while_a_room_is_being_healed_is_not_missed_either(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is read because a bell was lost; while it is, another is, and a third shows that: one reading more."""
+    row = await world.live_session(students=["bo"])
+    told: list[int] = []
+    registry = Registry(database, lambda room, epoch, events, *_: told.extend(e.seq for e in events), lambda room: True)
+    position = (await registry.entry(row.id)).room.seq
+    lines = [await _line(database, world, row.id, position + 1)]
+    read = timeline_log.events_after
+
+    async def overtaken(reading: Reading, live_session_id: int, *rest: int) -> list[TimelineEvent]:
+        found = await read(reading, live_session_id, *rest)
+        if len(lines) == 1:
+            lines.extend([await _line(database, world, row.id, position + more) for more in (2, 3)])
+            registry.advance(live_session_id, row.epoch, lines[-1:])
+        return found
+
+    monkeypatch.setattr(timeline_log, "events_after", overtaken)
+    await registry.catch_up(row.id)
+    assert told == [line.seq for line in lines] == [position + 1, position + 2, position + 3]
+    await registry.close()
+
+
+async def _line(database: Database, world: World, live_session_id: int, seq: int) -> TimelineEvent:
+    """Written by another process, which told nobody here."""
+    async with database.work("line") as work:
+        payload = {"text": f"line {seq}", "reply_to": None}
+        line = TimelineEvent(seq, work.now, "chat_posted", world.id_of("bo"), None, payload)
+        await timeline_log.append(work, live_session_id, [line], None)
+    return line
+
+
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not is_so():
