@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
-from server.db.database import Database
+from server.db.database import Database, Work
+from server.errors import Internal
 from server.live_sessions.tables import LiveSessionEvent, Participation, RoomConnection
 from server.metrics import Metrics
+from signaling.rooms import log as timeline_log
 from signaling.rooms import writer as writer_module
 from signaling.rooms.commands import Enter, PostChat, Vacate
 from signaling.rooms.leases import take_lease
 from signaling.rooms.registry import Registry
+from signaling.rooms.state import TimelineEvent
 from signaling.rooms.timeline import Answer, Timeline
 from signaling.rooms.writer import CROWD, HOLD_SECONDS, Writer
 from tests.factories import World
@@ -122,3 +128,47 @@ async def test_in_a_crowd_a_held_seat_is_taken_again_and_a_tab_that_is_in_stays_
         after = dict((await read.execute(tabs)).all())
     assert before.keys() == {"tab of cleo"} and after.keys() == {"tab of bo", "tab of cleo", "tab of dan"}
     assert after["tab of cleo"] == before["tab of cleo"]
+
+
+async def test_a_command_that_breaks_its_transaction_fails_alone(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a group the database refuses one line's row: the others are kept, once, and answered as ever."""
+    row = await world.live_session(students=["bo"])
+    told: list[int] = []
+    registry = Registry(database, lambda room, epoch, events, *_: told.extend(e.seq for e in events), lambda _: True)
+    before = (await registry.entry(row.id)).room.seq
+    writer, bo = Writer(Timeline(database, registry), Metrics()), world.id_of("bo")
+    written = timeline_log.append
+
+    async def append(work: Work, live_session_id: int, events: Sequence[TimelineEvent], extra: Any) -> None:
+        await written(work, live_session_id, events, extra)
+        if events[0].payload["text"] == "line 2":
+            await written(work, live_session_id, events, extra)
+
+    monkeypatch.setattr(timeline_log, "append", append)
+
+    async def post(number: int) -> Answer:
+        line = PostChat(bo, f"line {number}")
+        return await writer.act(row.id, line, actor_id=bo, client_id=str(uuid.UUID(int=number)))
+
+    with capture_logs() as logged:
+        first = await asyncio.gather(*(post(number) for number in range(5)), return_exceptions=True)
+    again = [await post(number) for number in range(5) if number != 2]
+    await writer.close()
+    await registry.close()
+    assert isinstance(first[2], Internal)
+    assert [line["event"] for line in logged] == ["group commit failed", "room command failed"]
+    kept = [answer for answer in first if isinstance(answer, Answer)]
+    assert (
+        [answer.seq for answer in kept]
+        == [answer.seq for answer in again]
+        == told
+        == list(range(before + 1, before + 5))
+    )
+    assert all(answer.is_repeat for answer in again)
+    async with database.read() as read:
+        events = await timeline_log.events_after(read, row.id, before, 100)
+    assert [(e.seq, e.payload["text"]) for e in events] == [
+        (before + place, f"line {number}") for place, number in enumerate((0, 1, 3, 4), 1)
+    ]
