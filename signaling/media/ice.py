@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from signaling.media import checks
 from signaling.media.counters import Counters
 from signaling.media.dtls import BUFFER_BYTES, IN_VIEW
+from signaling.media.pulse import Pulse
 
 Address = tuple[Any, ...]  # (host, port), and two more for IPv6
 
@@ -83,6 +84,7 @@ class Mux:
         self.by_address: dict[Address, Reached] = {}
         self.loss = Loss(counters)
         self.moves = 0  # how often a link has begun to send to another address
+        self.pulse: Pulse | None = None  # asked before datagrams are read
         self._at_end: list[Callable[[], None]] = []
         self._is_reading = False
         self.arrived_at = 0.0  # of the datagram in hand, unix time: as the kernel noted it, where it does
@@ -119,6 +121,8 @@ class Mux:
             call()
 
     def _readable(self, sock: socket.socket) -> None:
+        if self.pulse is not None:
+            self.pulse.feel()
         self._is_reading = True
         try:
             self._read(sock)

@@ -18,6 +18,7 @@ from signaling.media.carrier import INTRODUCTION_SECONDS, VERSION, Carrier, is_p
 from signaling.media.errors import MediaError, MediaFull, PeerUnknown, RequestInvalid
 from signaling.media.link import Host
 from signaling.media.narrow import Narrow
+from signaling.media.pulse import Pulse
 from signaling.media.report import report
 from signaling.media.room import Room
 from signaling.media.values import Offer, Track, Wish
@@ -48,6 +49,7 @@ class Service:
         self.host, self.incarnation, self.secret = host, incarnation, secret
         self.allow_test_loss = allow_test_loss
         self.rooms: dict[int, Room] = {}
+        self.pulse = host.mux.pulse = Pulse(self._stood_still)
         self._sides: dict[Carrier, WebSide] = {}
         self._owners: dict[tuple[int, str], WebSide] = {}
         self._wishes: dict[str, Callable[[WebSide, dict[str, Any]], Any]] = {
@@ -80,6 +82,12 @@ class Service:
             room.close(reason)
         self.rooms.clear()
 
+    def _stood_still(self) -> None:
+        """Every connection ends; who still takes us for alive is told, and what was permitted holds for their next."""
+        log.warning("stood still; ending every connection")
+        for room in list(self.rooms.values()):
+            room.close("stood_still")
+
     # --- the connection ---------------------------------------------------------------------------
     def _connected(self, carrier: Carrier) -> None:
         if len(self._sides) >= CARRIERS:
@@ -94,6 +102,7 @@ class Service:
             side.carrier.cut()
 
     def _received(self, carrier: Carrier, message: dict[str, Any]) -> None:
+        self.pulse.feel()
         side = self._sides.get(carrier)
         if side is None:
             return

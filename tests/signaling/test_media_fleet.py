@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -62,14 +63,19 @@ async def with_media(fleet: Fleet, world: World, room: int, ana: Tab, bo: Tab) -
     """Both connect, and her sound reaches him."""
     sender, viewer = PublishingPeer(world.id_of("ana")), SubscribingPeer(world.id_of("bo"))
     await joined_media(bo, ana, room, sender, viewer)
-    while not viewer.packets["0"]:
-        sender.send("microphone")
-        await asyncio.sleep(0.02)
+    await flows(sender, viewer)
     for peer in (sender, viewer):
         peer.wire.silence()
     seat = fleet.seat(room)
     assert seat is not None
     return Class(room, ana, bo, [worker.client for worker in fleet.workers].index(seat.client))
+
+
+async def flows(sender: PublishingPeer, viewer: SubscribingPeer) -> None:
+    """Until her sound reaches him."""
+    while not viewer.packets["0"]:
+        sender.send("microphone")
+        await asyncio.sleep(0.02)
 
 
 async def test_classes_are_spread_and_one_whose_worker_is_killed_goes_on_at_another(
@@ -109,6 +115,36 @@ async def test_classes_are_spread_and_one_whose_worker_is_killed_goes_on_at_anot
             break
         await asyncio.sleep(0.02)
     assert placed == [spared.room]
+
+
+async def test_a_class_leaves_a_worker_that_stands_still_and_that_one_awake_again_forwards_nothing_of_it(
+    start: Start, app: web.Application, tab: Connect, world: World
+) -> None:
+    workers = [start(), start()]
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    fleet = await a_fleet(app, workers)
+    sender, viewer = PublishingPeer(world.id_of("ana")), SubscribingPeer(world.id_of("bo"))
+    await joined_media(bo, ana, room, sender, viewer)
+    await flows(sender, viewer)
+    (held,) = [worker for worker in fleet.workers if (seat := fleet.seat(room)) and worker.client is seat.client]
+    before = (await held.client.stats())["counters"]
+
+    workers[held.number].process.send_signal(signal.SIGSTOP)
+    for one in (ana, bo):
+        await one.until(lambda tab: len(tab.all("media_closed")) == 2)
+        assert {told["reason"] for told in one.all("media_closed")} == {"worker_lost"}
+    sender.send("microphone", count=40)  # the old connection's browser has not heard yet; this waits unread
+    assert (await with_media(fleet, world, room, ana, bo)).worker != held.number
+
+    workers[held.number].process.send_signal(signal.SIGCONT)
+    await until(lambda: held.client.connected)
+    after = await held.client.stats()
+    assert after["counters"]["rtp_out"] == before["rtp_out"]
+    assert after["counters"]["strangers_dropped"] >= before["strangers_dropped"] + 40
+    assert (after["rooms"], after["publishers"], after["subscribers"]) == (0, 0, 0)
+    await until(lambda: held.running)  # for other classes
+    assert (seat := fleet.seat(room)) and seat.client is not held.client
+    assert not any(told["reason"] != "worker_lost" for one in (ana, bo) for told in one.all("media_closed"))
 
 
 async def test_a_worker_at_capacity_takes_no_new_class_and_when_all_are_a_class_is_refused_with_the_reason(
