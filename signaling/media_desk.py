@@ -23,6 +23,7 @@ from signaling.media.client import MediaClient, MediaError, PeerUnknown, Track, 
 from signaling.media.client import MediaFull as WorkerFull
 from signaling.media.client import SdpInvalid as BadSdp
 from signaling.media_fleet import MediaFull, Seat, Tasks
+from signaling.rooms.deciding import SessionNotLive
 from signaling.rooms.registry import Registry
 from signaling.rooms.room import LoseTracks, PublishTracks, UnpublishTracks, publish_tracks
 from signaling.rooms.state import Room
@@ -87,12 +88,13 @@ class MediaDesk:
             raise Invalid(errors=[{"pointer": "/tracks", "detail": "names a source twice"}])
         room = self._room(client, wish.live_session_id)
         publish_tracks(room, PublishTracks(client.actor.id, sources))  # refuses before the worker is asked
-        media = await self._fleet.place(wish.live_session_id)
-        self._permit(wish.live_session_id)
-        self._keep(client, wish.live_session_id)
+        media = await self._place(client, wish.live_session_id)
+        seat = self._fleet.seat(wish.live_session_id)
         tracks = [Track(mid=track.mid, source=track.source) for track in wish.tracks]
         with _translated():
             sdp = await media.publish(wish.live_session_id, client.connection.id, client.actor.id, wish.sdp, tracks)
+        if self._fleet.seat(wish.live_session_id) != seat:
+            raise MediaAway()  # it ended, or the room moved, right after it answered: these tracks are nowhere
         self._publishers[wish.live_session_id, client.actor.id] = client.connection.id
         await self._writer.act(wish.live_session_id, PublishTracks(client.actor.id, sources), actor_id=client.actor.id)
         return {"sdp": sdp}
@@ -109,9 +111,7 @@ class MediaDesk:
 
     async def subscribe(self, client: Client, wish: protocol.MediaSubscribe) -> Mapping[str, Any]:
         self._room(client, wish.live_session_id)
-        media = await self._fleet.place(wish.live_session_id)
-        self._permit(wish.live_session_id)
-        self._keep(client, wish.live_session_id)
+        media = await self._place(client, wish.live_session_id)
         with _translated():
             offer = await media.subscribe(wish.live_session_id, client.connection.id, client.actor.id)
         return {"revision": offer.revision, "sdp": offer.sdp, "bindings": offer.bindings}
@@ -203,6 +203,20 @@ class MediaDesk:
             self._told[live_session_id] = truth
             faces = self._settings.limit_student_cameras
             seat.client.permit(live_session_id, may, order, entry.room.seq, entry.epoch, faces)
+
+    async def _place(self, client: Client, live_session_id: int) -> MediaClient:
+        """The room's worker, which knows who may send. Who was shown out while it was looked up is not connected to it,
+        and nobody is to a room that ended. Raises NotJoined, SessionNotLive, MediaAway, MediaFull.
+        """
+        media = await self._fleet.place(live_session_id)
+        entry = self._registry.known(live_session_id)
+        if entry is not None and entry.room.status != "live":
+            self._fleet.forget(live_session_id)
+            raise SessionNotLive()
+        self._room(client, live_session_id)
+        self._permit(live_session_id)
+        self._keep(client, live_session_id)
+        return media
 
     def _keep(self, client: Client, live_session_id: int) -> None:
         self._peers.setdefault(live_session_id, {})[client.connection.id] = client

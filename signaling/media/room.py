@@ -92,11 +92,14 @@ class Room:
         self.replan()
 
     def subscribe(self, peer: str, user: int) -> Offer:
-        """Offer a pool; a former one of the same peer is replaced."""
+        """Offer a pool; a former one of the same peer is replaced, and its revisions go on: what was told of that one
+        may reach the page after this offer was asked for.
+        """
         before = self.subscribers.get(peer)
         self._guard(user, is_inside=before is not None)
         subscriber = self.subscribers[peer] = Subscriber(self.host, peer, user, ended=self._subscriber_ended)
         if before is not None:
+            subscriber.revision = before.revision
             before.link.close("renewed")
         self._replan_one(subscriber, self._published(), self._tracks())
         return subscriber.offer()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -173,12 +174,23 @@ class Service:
             raise PeerUnknown()
         return room
 
-    def _own(self, side: WebSide, room: Room, peer: str) -> None:
+    @contextmanager
+    def _owning(self, side: WebSide, room: Room, peer: str) -> Iterator[None]:
+        """What is told of the peer goes to this side from now on; of one that was refused nothing is kept."""
         before = self._owners.get((room.room_id, peer))
         if before is not None and before is not side:
             before.peers.discard((room.room_id, peer))
         self._owners[room.room_id, peer] = side
         side.peers.add((room.room_id, peer))
+        try:
+            yield
+        finally:
+            if peer not in room.peers():
+                self._disown(room.room_id, peer)
+
+    def _disown(self, room_id: int, peer: str) -> None:
+        if (owner := self._owners.pop((room_id, peer), None)) is not None:
+            owner.peers.discard((room_id, peer))
 
     def _forget_room(self, room_id: int) -> None:
         """When no web process speaks of it any more."""
@@ -193,8 +205,7 @@ class Service:
             owner.carrier.send({"tell": what, "room": room_id, "peer": peer, **fields})
         room = self.rooms.get(room_id)
         if what == "closed" and (room is None or peer not in room.peers()):
-            del self._owners[room_id, peer]
-            owner.peers.discard((room_id, peer))
+            self._disown(room_id, peer)
 
     # --- wishes -----------------------------------------------------------------------------------
     def _publish(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
@@ -203,8 +214,8 @@ class Service:
             raise RequestInvalid(f"An offer names 1 to {TRACKS} tracks.")
         offer = sdp.read(message["sdp"])
         room, peer = self._room(side, message), str(message["peer"])
-        self._own(side, room, peer)
-        return {"sdp": room.publish(peer, int(message["user"]), offer, tracks)}
+        with self._owning(side, room, peer):
+            return {"sdp": room.publish(peer, int(message["user"]), offer, tracks)}
 
     def _unpublish(self, side: WebSide, message: dict[str, Any]) -> None:
         if room := self.rooms.get(int(message["room"])):
@@ -212,8 +223,8 @@ class Service:
 
     def _subscribe(self, side: WebSide, message: dict[str, Any]) -> dict[str, Any]:
         room, peer = self._room(side, message), str(message["peer"])
-        self._own(side, room, peer)
-        return _offered(room.subscribe(peer, int(message["user"])))
+        with self._owning(side, room, peer):
+            return _offered(room.subscribe(peer, int(message["user"])))
 
     def _answer(self, side: WebSide, message: dict[str, Any]) -> None:
         answer = sdp.read(message["sdp"])

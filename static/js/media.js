@@ -209,7 +209,7 @@ export class RoomMedia {
   /** @param {{side: "publish"|"subscribe", reason: string}} fact */
   #closed({ side, reason }) {
     if (side === "publish") this.publisher.closed(reason);
-    else this.subscriber.rebuild();
+    else this.subscriber.closed(reason);
   }
 
   #loud() {

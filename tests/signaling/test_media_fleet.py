@@ -143,7 +143,7 @@ async def test_a_class_leaves_a_worker_that_stands_still_and_that_one_awake_agai
     assert after["counters"]["strangers_dropped"] >= before["strangers_dropped"] + 40
     assert (after["rooms"], after["publishers"], after["subscribers"]) == (0, 0, 0)
     await until(lambda: held.running)  # for other classes
-    assert (seat := fleet.seat(room)) and seat.client is not held.client
+    assert not fleet.is_on(room, held.client)
     assert not any(told["reason"] != "worker_lost" for one in (ana, bo) for told in one.all("media_closed"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from server.live_sessions.tables import LiveSession
 from signaling.media.client import MediaClient, MediaFull, Wish
 from signaling.media_fleet import Seat
 from tests.factories import World
-from tests.signaling.conftest import Connect, a_class
+from tests.signaling.conftest import Connect, Tab, a_class
 
 
 class HeardWorker:
@@ -25,11 +26,15 @@ class HeardWorker:
         self.closed: list[str] = []
         self.wishes: list[dict[tuple[int, str], Wish]] = []
         self.permits: list[tuple[dict[int, frozenset[str]], list[int], int, str]] = []
+        self.published: list[int] = []
+        self.answering = lambda: None
 
     async def subscribe(self, room: int, peer: str, user: int) -> Any:
         raise MediaFull("It is full.")
 
     async def publish(self, room: int, peer: str, user: int, sdp: str, tracks: list[Any]) -> str:
+        self.published.append(user)
+        self.answering()
         return "v=0"
 
     def permit(
@@ -49,17 +54,22 @@ class HeardWorker:
 
 
 class OnOneWorker:
-    """Every room is on this worker."""
+    """Every room is on this worker; while `is_open` is cleared it takes time to find that out."""
 
     is_up = True
 
     def __init__(self, worker: HeardWorker) -> None:
         self.client = cast(MediaClient, worker)
+        self.life = ""
+        self.is_open, self.asked = asyncio.Event(), asyncio.Event()
+        self.is_open.set()
 
     def seat(self, room: int) -> Seat:
-        return Seat(self.client, "")
+        return Seat(self.client, self.life)
 
     async def place(self, room: int) -> MediaClient:
+        self.asked.set()
+        await self.is_open.wait()
         return self.client
 
     def forget(self, room: int) -> None:
@@ -104,6 +114,48 @@ async def test_policy_mute_and_removal_decide_whose_packets_flow(
         row = await read.get(LiveSession, room)
     assert row is not None and {epoch for *_, epoch in worker.permits} == {row.epoch}
     assert positions[-1] <= row.last_seq
+
+
+async def put_out(ana: Tab, room: int, bo: int) -> None:
+    assert (await ana.durable("participant_remove", live_session_id=room, user_id=bo))["ok"]
+
+
+async def ended(ana: Tab, room: int, bo: int) -> None:
+    assert (await ana.durable("session_end", live_session_id=room))["ok"]
+
+
+@pytest.mark.parametrize(("end", "code"), [(put_out, "not_joined"), (ended, "session_not_live")])
+async def test_who_is_out_by_the_time_a_worker_is_found_is_not_connected_to_it(
+    worker: HeardWorker, app: web.Application, tab: Connect, world: World, end: Any, code: str
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    await ana.durable("policy_set", live_session_id=room, microphones="all")
+    fleet = OnOneWorker(worker)
+    app[GATEWAY].media.use(fleet)
+    fleet.is_open.clear()
+    tracks = [{"mid": "0", "source": "microphone"}]
+    wish = asyncio.create_task(bo.wish("media_publish", live_session_id=room, sdp="v=0", tracks=tracks))
+    await fleet.asked.wait()
+    await end(ana, room, world.id_of("bo"))
+    await bo.hear("room_closed")
+    fleet.is_open.set()
+    assert (await wish)["error"]["code"] in (code, "not_joined")
+    assert not worker.published
+
+
+async def test_tracks_of_a_worker_that_ends_as_it_answers_are_not_written_down(
+    worker: HeardWorker, app: web.Application, tab: Connect, world: World
+) -> None:
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    fleet = OnOneWorker(worker)
+    app[GATEWAY].media.use(fleet)
+    publish = {"live_session_id": room, "sdp": "v=0", "tracks": [{"mid": "0", "source": "microphone"}]}
+    worker.answering = lambda: setattr(fleet, "life", "the next")
+    assert (await ana.wish("media_publish", **publish))["error"]["code"] == "media_away"
+    worker.answering = lambda: None
+    assert (await ana.wish("media_publish", **publish))["ok"]
+    await bo.hear_event("track_published")
+    assert [event["type"] for event in bo.events].count("track_published") == 1
 
 
 async def test_what_a_tab_does_not_look_at_reaches_the_worker_and_nonsense_does_not(

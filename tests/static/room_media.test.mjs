@@ -179,6 +179,22 @@ test("publisher: replaced by another tab it stops instead of fighting", async ()
   assert.equal(seen.states.at(-1), "elsewhere");
 });
 
+test("both: a connection that this page closed itself is not made anew, one that was lost is", async () => {
+  const publishing = aSide(Publisher, PUBLISHES);
+  publishing.side.want(BOTH);
+  publishing.side.enter();
+  const subscribing = await subscribed();
+  for (const { side, seen } of [publishing, subscribing]) {
+    await settled();
+    side.closed("gone");
+    await settled();
+    assert.equal(seen.peers.length, 1);
+    side.closed("worker_lost");
+    await settled();
+    assert.equal(seen.peers.length, 2);
+  }
+});
+
 test("publisher: a failed path is restarted, and a restart nobody knows becomes a new connection", async () => {
   let knows = true;
   const { side, seen, events } = aSide(Publisher, {
@@ -271,8 +287,9 @@ test("subscriber: bindings that overtake the subscription's answer count after i
   let answer;
   const { side, seen } = aSide(Subscriber, { media_subscribe: () => new Promise((go) => (answer = go)) });
   side.enter();
-  side.heard({ revision: 2, bindings: { 0: BO } });
-  answer(offerOf(1, { 0: ANA }));
+  side.heard({ revision: 7, bindings: { 0: null } }); // of a former subscription, on its way when this one was asked for
+  side.heard({ revision: 9, bindings: { 0: BO } });
+  answer(offerOf(8, { 0: ANA }));
   await settled();
   seen.peers[0].offerTrack("0", { kind: "video" });
   await settled();

@@ -8,7 +8,7 @@
 import { isPatience, isUnanswered } from "../live/problem.js";
 import { BackOff } from "./back_off.js";
 import { encodings } from "./encodings.js";
-import { watch } from "./watch.js";
+import { OURS, watch } from "./watch.js";
 
 /** @typedef {"microphone"|"camera"|"screen"|"screen_audio"} Source */
 /** @typedef {"idle"|"connecting"|"on"|"refused"|"elsewhere"} SendState */
@@ -64,7 +64,7 @@ export class Publisher {
       this.wanted.clear();
       this.#drop();
       this.onState("elsewhere");
-    } else this.rebuild();
+    } else if (reason !== OURS) this.rebuild();
   }
 
   /** A new connection with the same tracks. */

@@ -7,7 +7,7 @@
  */
 import { isPatience, isUnanswered } from "../live/problem.js";
 import { BackOff } from "./back_off.js";
-import { watch } from "./watch.js";
+import { OURS, watch } from "./watch.js";
 
 /** @typedef {{user_id: number, source: string, after?: number, refused?: string}|null} Binding */
 /** @typedef {{mid: string, kind: "audio"|"video", track: MediaStreamTrack, binding: Binding, since: number}} Slot */
@@ -59,6 +59,11 @@ export class Subscriber {
     this.isInRoom = false;
     this.#drop();
     this.onState("idle");
+  }
+
+  /** The server closed our side. @param {string} reason */
+  closed(reason) {
+    if (reason !== OURS) this.rebuild();
   }
 
   /** Ask for everything anew on a new connection. */

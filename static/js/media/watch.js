@@ -5,6 +5,9 @@
  * moment; a restart that does not connect in time means that the other side no longer knows us.
  */
 
+/** Why the server says that a connection is closed when it was this page that closed it: to have another, or none. */
+export const OURS = "gone";
+
 /** Seconds a path may be `disconnected` before the restart. */
 const PATIENCE_SECONDS = 1.5;
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from signaling.media import ice, sdp
+from signaling.media.carrier import Carrier
 from signaling.media.counters import Counters
 from signaling.media.dtls import Certificate
 from signaling.media.errors import MediaFull, PeerUnknown
@@ -18,6 +19,7 @@ from signaling.media.forward import PACED_PACKETS
 from signaling.media.ice import Mux
 from signaling.media.link import Host
 from signaling.media.room import PENDING_PER_USER, Room
+from signaling.media.service import Service, WebSide
 from signaling.media.values import Track
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.wire import Described, until
@@ -126,6 +128,30 @@ async def test_a_worker_at_its_capacity_takes_nobody_new_and_those_inside_go_on(
     await until(lambda: bo.packets["0"])
     place.host.load.share = place.host.load.most
     place.room.subscribe("cleo", 3)
+
+
+async def test_of_a_peer_that_was_refused_the_worker_keeps_nothing(place: Place) -> None:
+    service = Service(place.host, "now", secret=None)
+    side = WebSide(Carrier(lambda *_: None, lambda _: None))
+    asked = {"room": 7, "peer": "bo", "user": BO}
+    place.host.load.share = place.host.load.most + 0.01
+    with pytest.raises(MediaFull):
+        service._subscribe(side, asked)
+    assert (side.peers, service._owners) == (set(), {})
+    place.host.load.share = 0.0
+    service._subscribe(side, asked)
+    assert side.peers == {(7, "bo")}
+    service.close("over")
+
+
+async def test_revisions_of_a_peer_go_on_when_it_subscribes_anew_so_that_older_news_is_known_as_such(
+    place: Place,
+) -> None:
+    place.room.permit({ANA: ALL}, [ANA])
+    bo = await place.subscribes(SubscribingPeer(BO))
+    await place.publishes(PublishingPeer(ANA))
+    told = max(fields["revision"] for peer, what, fields in place.told if (peer, what) == (bo.name, "bindings"))
+    assert place.room.subscribe(bo.name, BO).revision > told > 1
 
 
 async def test_a_source_that_falls_silent_is_told_and_again_when_it_returns(
