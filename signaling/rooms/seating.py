@@ -6,8 +6,8 @@ most of what a join costs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +18,7 @@ from server.live_sessions.tables import LiveSession, Participation, RoomConnecti
 from signaling.rooms.commands import Enter, Leave, Vacate
 from signaling.rooms.state import TimelineEvent
 
+BRIDGED = timedelta(seconds=30)  # whoever was away for longer has a gap in the attendance, though the seat was held
 _PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
 _CONNECTIONS: BindParameter[str] = bindparam("connections", expanding=True)
 _ROOM: BindParameter[int] = bindparam("room")
@@ -27,6 +28,7 @@ _OF_ROOM = _here.c.live_session_id == _ROOM
 # Made once and without entities: a crowd asks the same again and again, and the room's own row waits for the end.
 _HELD = select(_stays.c.user_id, _stays.c.last_seen_at).where(_OPEN, _stays.c.last_seen_at.is_not(None))
 _BEGIN = insert(_stays)
+_CLOSE = update(_stays).where(_OPEN, _stays.c.last_seen_at.is_not(None)).values(left_at=_stays.c.last_seen_at)
 # A tab that takes its seat again is there already, and stays as it is.
 _CONNECT_SQLITE = sqlite.insert(_here).on_conflict_do_nothing()
 _CONNECT_POSTGRESQL = postgresql.insert(_here).on_conflict_do_nothing()
@@ -48,16 +50,26 @@ async def held_since(read: Reading, live_session_id: int, user_ids: Collection[i
 async def begin_stays(work: Work, row: LiveSession, joined: Sequence[TimelineEvent]) -> None:
     """What `participant_joined` means for rows."""
     row.empty_since = None
+    await _begin(work, row, {event.payload["user_id"]: event.payload["role"] for event in joined})
+
+
+async def begin_again(work: Work, row: LiveSession, roles: Mapping[int, str]) -> None:
+    """These people come back to held seats, but late: one interval of their attendance ends, another begins."""
+    await work.execute(_CLOSE, {"room": row.id, "people": list(roles)})
+    await _begin(work, row, roles)
+
+
+async def _begin(work: Work, row: LiveSession, roles: Mapping[int, str]) -> None:
     stays = [
         {
             "live_session_id": row.id,
-            "user_id": event.payload["user_id"],
-            "role": event.payload["role"],
+            "user_id": user_id,
+            "role": role,
             "joined_at": work.now,
             "last_seen_at": None,
             "left_at": None,
         }
-        for event in joined
+        for user_id, role in roles.items()
     ]
     await work.execute(_BEGIN, stays)
 

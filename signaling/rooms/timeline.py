@@ -131,6 +131,7 @@ class Timeline:
         held = await seating.held_since(work, live_session_id, {wish.user_id for wish in wishes})
         lapsed = {user_id for user_id, seen_at in held.items() if work.now - seen_at > self.seat_held}
         judged, entered, joined = list[Judged](), list[Enter](), list[TimelineEvent]()
+        late: dict[int, str] = {}  # back after so long that attendance has a gap, with their roles
         for wish in wishes:
             if wish.user_id in lapsed:  # their old stay ends first
                 judged.append(await self._judge_alone(work, live_session_id, wish))
@@ -145,6 +146,8 @@ class Timeline:
             for event in events:
                 scene.room = evolve(scene.room, event)
             joined += events
+            if not events and work.now - held.get(wish.user_id, work.now) > seating.BRIDGED:
+                late[wish.user_id] = wish.role
             seq = events[0].seq if events else scene.room.seq
             judged.append(Answer(seq, work.now, is_unchanged=not events))
         if joined:
@@ -152,8 +155,10 @@ class Timeline:
             await seating.begin_stays(work, scene.row, joined)
             await timeline_log.append(work, live_session_id, joined, None)
             scene.events = sorted([*scene.events, *joined], key=lambda event: event.seq)
+        if late:
+            await seating.begin_again(work, scene.row, late)
         if entered:
-            begun = {event.payload["user_id"] for event in joined}
+            begun = {event.payload["user_id"] for event in joined} | late.keys()
             await seating.connect(work, scene.row, entered, self.lease_id, begun=begun)
         return judged
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from server.db.database import Database, Work
 from server.errors import Internal
+from server.live_sessions import people
 from server.live_sessions.tables import LiveSessionEvent, Participation, RoomConnection
 from server.metrics import Metrics
 from signaling.rooms import log as timeline_log
@@ -128,6 +130,38 @@ async def test_in_a_crowd_a_held_seat_is_taken_again_and_a_tab_that_is_in_stays_
         after = dict((await read.execute(tabs)).all())
     assert before.keys() == {"tab of cleo"} and after.keys() == {"tab of bo", "tab of cleo", "tab of dan"}
     assert after["tab of cleo"] == before["tab of cleo"]
+
+
+async def test_attendance_has_a_gap_where_somebody_was_away_for_long_though_the_seat_was_held(
+    database: Database, world: World
+) -> None:
+    """Bo was away for 20 of his 60 seconds, Cleo for 45: both are where they were, and only Cleo's hole is one."""
+    row = await world.live_session(students=["bo", "cleo"])
+    told: list[str] = []
+    registry = Registry(database, lambda room, epoch, events, *_: told.extend(e.type for e in events), lambda _: True)
+    await registry.entry(row.id)
+    timeline = Timeline(database, registry)
+    timeline.lease_id = await take_lease(database)
+    writer, bo, cleo = Writer(timeline, Metrics()), world.id_of("bo"), world.id_of("cleo")
+    away = {bo: timedelta(seconds=20), cleo: timedelta(seconds=45)}
+    for tab in ("first", "second"):
+        await asyncio.gather(*(writer.act(row.id, Enter(who, "?", None, "student", f"{tab} of {who}")) for who in away))
+        if tab == "first":
+            await asyncio.gather(*(writer.act(row.id, Vacate(who, f"first of {who}")) for who in away))
+            async with database.work("a while ago") as work:
+                for who, since in away.items():
+                    then = {"joined_at": work.now - timedelta(minutes=5), "last_seen_at": work.now - since}
+                    await work.execute(update(Participation).filter_by(user_id=who).values(**then))
+    await writer.close()
+    await registry.close()
+    assert told == ["participant_joined"] * 2
+    async with database.read() as read:
+        found = {line.user.id: line for line in await people.attendance(read, row)}
+    assert [interval.left_at for interval in found[bo].intervals] == [None]
+    assert 300 <= found[bo].total_seconds < 400
+    gone, back = found[cleo].intervals
+    assert gone.left_at is not None and back.left_at is None
+    assert 45 <= (back.joined_at - gone.left_at).total_seconds() < 145
 
 
 async def test_a_command_that_breaks_its_transaction_fails_alone(
