@@ -6,6 +6,7 @@ Run with every renewal of the process's lease (rooms/presence.py).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import select
@@ -48,7 +49,7 @@ class Seats:
         if place.phase is Phase.WAITING or client.places.get(live_session_id) is not place:
             return
         try:
-            await self._writer.act(live_session_id, entering(client, place.role))
+            await self._writer.act(live_session_id, replace(entering(client, place.role), stayed=True))
         except LecternError as error:
             log.warning("seat not taken again", live_session_id=live_session_id, reason=error.code)
 

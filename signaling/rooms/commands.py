@@ -14,7 +14,10 @@ from signaling.rooms.state import Line
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """A connection takes its person's seat; `is_lapsed` when the seat held so far ran out unnoticed."""
+    """A connection takes its person's seat; `is_lapsed` when the seat held so far ran out unnoticed.
+
+    One that `stayed` was there all the time, and its seat was given up by mistake.
+    """
 
     user_id: int
     name: str
@@ -22,6 +25,7 @@ class Enter:
     role: str
     connection_id: str
     is_lapsed: bool = False
+    stayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

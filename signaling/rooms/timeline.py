@@ -146,7 +146,8 @@ class Timeline:
             for event in events:
                 scene.room = evolve(scene.room, event)
             joined += events
-            if not events and work.now - held.get(wish.user_id, work.now) > seating.BRIDGED:
+            away = work.now - held.get(wish.user_id, work.now)
+            if away > seating.BRIDGED and not (events or wish.stayed):
                 late[wish.user_id] = wish.role
             seq = events[0].seq if events else scene.room.seq
             judged.append(Answer(seq, work.now, is_unchanged=not events))

@@ -135,17 +135,25 @@ async def test_in_a_crowd_a_held_seat_is_taken_again_and_a_tab_that_is_in_stays_
 async def test_attendance_has_a_gap_where_somebody_was_away_for_long_though_the_seat_was_held(
     database: Database, world: World
 ) -> None:
-    """Bo was away for 20 of his 60 seconds, Cleo for 45: both are where they were, and only Cleo's hole is one."""
-    row = await world.live_session(students=["bo", "cleo"])
+    """Bo was away for 20 of his 60 seconds, Cleo for 45; Dan's tab never went, though his seat was given up.
+
+    All are where they were, and only Cleo's hole is one.
+    """
+    row = await world.live_session(students=["bo", "cleo", "dan"])
     told: list[str] = []
     registry = Registry(database, lambda room, epoch, events, *_: told.extend(e.type for e in events), lambda _: True)
     await registry.entry(row.id)
     timeline = Timeline(database, registry)
     timeline.lease_id = await take_lease(database)
-    writer, bo, cleo = Writer(timeline, Metrics()), world.id_of("bo"), world.id_of("cleo")
-    away = {bo: timedelta(seconds=20), cleo: timedelta(seconds=45)}
+    writer, (bo, cleo, dan) = Writer(timeline, Metrics()), map(world.id_of, ("bo", "cleo", "dan"))
+    away = {bo: timedelta(seconds=20), cleo: timedelta(seconds=45), dan: timedelta(seconds=45)}
     for tab in ("first", "second"):
-        await asyncio.gather(*(writer.act(row.id, Enter(who, "?", None, "student", f"{tab} of {who}")) for who in away))
+        await asyncio.gather(
+            *(
+                writer.act(row.id, Enter(who, "?", None, "student", f"{tab} of {who}", stayed=who == dan))
+                for who in away
+            )
+        )
         if tab == "first":
             await asyncio.gather(*(writer.act(row.id, Vacate(who, f"first of {who}")) for who in away))
             async with database.work("a while ago") as work:
@@ -154,11 +162,12 @@ async def test_attendance_has_a_gap_where_somebody_was_away_for_long_though_the_
                     await work.execute(update(Participation).filter_by(user_id=who).values(**then))
     await writer.close()
     await registry.close()
-    assert told == ["participant_joined"] * 2
+    assert told == ["participant_joined"] * 3
     async with database.read() as read:
         found = {line.user.id: line for line in await people.attendance(read, row)}
-    assert [interval.left_at for interval in found[bo].intervals] == [None]
-    assert 300 <= found[bo].total_seconds < 400
+    for who in (bo, dan):
+        assert [interval.left_at for interval in found[who].intervals] == [None]
+        assert 300 <= found[who].total_seconds < 400
     gone, back = found[cleo].intervals
     assert gone.left_at is not None and back.left_at is None
     assert 45 <= (back.joined_at - gone.left_at).total_seconds() < 145
