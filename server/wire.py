@@ -64,7 +64,15 @@ def _no_number_as_time(value: Any) -> Any:
     return value
 
 
-Id = Annotated[int, Field(ge=1, le=MAXIMUM_ID)]
+def _no_boolean(value: Any) -> Any:
+    """`true` is no 1: whoever sends it means something else."""
+    if isinstance(value, bool):
+        raise ValueError("needs a number")
+    return value
+
+
+Number = BeforeValidator(_no_boolean)  # beside every int and float that clients send
+Id = Annotated[int, Field(ge=1, le=MAXIMUM_ID), Number]
 Moment = Annotated[datetime, BeforeValidator(_no_number_as_time), AfterValidator(_utc)]
 Storable = Annotated[str, AfterValidator(_storable)]
 Title = Annotated[

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from server.wire import _storable
+from server.wire import Number, _storable
 
 Source = Literal["microphone", "camera", "screen", "screen_audio"]
 ChatText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_storable)
 ]
 Epoch = Annotated[str, StringConstraints(max_length=64)]
-Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Position = Annotated[int, Field(ge=0, le=2**63 - 1), Number]
 Allowed = Literal["all", "instructor"]
 PollQuestion = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_storable)

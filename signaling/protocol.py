@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from server.wire import Id, StrictWire, Wire
+from server.wire import Id, Number, StrictWire, Wire
 from signaling.fields import (
     Allowed,
     ChatText,
@@ -151,7 +151,7 @@ class PollAnswer(Durable):
     """`choices` are numbers of options, the first is 0."""
 
     poll: Id
-    choices: Annotated[list[Annotated[int, Field(ge=0, le=9)]], Field(min_length=1, max_length=10)]
+    choices: Annotated[list[Annotated[int, Field(ge=0, le=9), Number]], Field(min_length=1, max_length=10)]
 
 
 class PollClose(Durable):
@@ -178,7 +178,7 @@ class Typing(Passing):
 class MediaLevel(Passing):
     """`level` as the page measures it; told on as it is."""
 
-    level: Annotated[float, Field(ge=-127, le=127)]
+    level: Annotated[float, Field(ge=-127, le=127), Number]
 
 
 class PeerSignal(Passing):
@@ -221,7 +221,7 @@ class SourcePreferred(StrictWire):
 
     user_id: Id
     source: Source
-    width: Annotated[int, Field(ge=0, le=16_384)] | None = None
+    width: Annotated[int, Field(ge=0, le=16_384), Number] | None = None
     paused: bool = False
 
 

@@ -42,7 +42,8 @@ async def report_progress(work: Work, actor: Actor, content_id: int, report: Pro
     row.completed = row.completed or row.percent >= rules.COMPLETE_PERCENT
     row.position_seconds = min(report.position_seconds, duration)
     since = None if is_new else work.now - row.updated_at
-    played = min(rules.played_seconds(report.watched, since), duration)
+    since_view = None if row.viewed_at is None else work.now - row.viewed_at
+    played = min(rules.played_seconds(report.watched, since, since_view), duration)
     row.played_seconds += played
     is_view = rules.is_view(row.played_seconds, row.viewed_at, work.now)
     if played > 0:
@@ -51,7 +52,7 @@ async def report_progress(work: Work, actor: Actor, content_id: int, report: Pro
         row.viewed_at, row.played_seconds = work.now, 0.0
         one_more = update(Content).where(Content.id == content_id).values(view_count=Content.view_count + 1)
         await work.execute(one_more.execution_options(synchronize_session=False))
-    elif row.viewed_at is not None and work.now - row.viewed_at < rules.VIEW_EVERY:
+    elif since_view is not None and since_view < rules.VIEW_EVERY:
         row.played_seconds = 0.0
     row.revision, row.updated_at = report.revision, work.now
     return row

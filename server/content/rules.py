@@ -19,6 +19,7 @@ from server.errors import ContentMismatch, Forbidden, Missing, NotEnrolled, Prem
 LONGEST_FILE_NAME = 150
 COMPLETE_PERCENT = 90.0
 VIEW_EVERY, VIEW_SECONDS = timedelta(minutes=30), 10.0
+LEEWAY_SECONDS = 5.0
 JOINED_GAP_SECONDS = 0.25  # players report edges that miss each other by a frame or two
 MOST_RANGES = 500  # beyond it the nearest ranges are joined, in the person's favour
 
@@ -199,10 +200,18 @@ def percent_watched(ranges: Sequence[Sequence[float]], duration: float) -> float
     return round(min(100.0, 100 * covered / duration), 1) if duration > 0 else 0.0
 
 
-def played_seconds(new: Sequence[Sequence[float]], since_last: timedelta | None) -> float:
-    """Seconds of play a report stands for: the ranges it names, but never more than the time that has passed."""
+def played_seconds(new: Sequence[Sequence[float]], since_last: timedelta | None, since_view: timedelta | None) -> float:
+    """Seconds of play a report stands for: the ranges it names, but no more than the time that has passed allows.
+
+    That is twice the time, for those who play at double speed, and a leeway, because a report may be under way longer
+    than the next. Once a view is counted the leeway is no longer than the time: or a report a moment adds up to hours.
+    """
     named = sum(abs(b - a) for a, b in new)
-    return named if since_last is None else min(named, 2 * since_last.total_seconds() + 5)
+    if since_last is None:
+        return named
+    passed = max(0.0, since_last.total_seconds())
+    is_counted = since_view is not None and since_view < VIEW_EVERY
+    return min(named, 2 * passed + (min(LEEWAY_SECONDS, passed) if is_counted else LEEWAY_SECONDS))
 
 
 def is_view(played: float, viewed_at: datetime | None, now: datetime) -> bool:

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from server.content.rules import AccessLevel, Reaction, UploadStatus
-from server.wire import Id, LongText, Moment, Remark, Title, Wire
+from server.wire import Id, LongText, Moment, Number, Remark, Title, Wire
 
 MOST_SENT_RANGES = 500
 LONGEST_LESSON_SECONDS = 86_400.0
 
 Kind = Literal["video", "audio"]
-Seconds = Annotated[float, Field(ge=0, le=LONGEST_LESSON_SECONDS)]
-Order = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_LESSON_SECONDS), Number]
+Order = Annotated[int, Field(ge=0, le=1_000_000), Number]
 
 
 class PersonShown(Wire):
@@ -144,7 +144,7 @@ class ProgressReport(Wire):
 
     position_seconds: Seconds
     watched: Annotated[list[tuple[Seconds, Seconds]], Field(max_length=MOST_SENT_RANGES)] = []
-    revision: Annotated[int, Field(ge=0, le=2**53)]
+    revision: Annotated[int, Field(ge=0, le=2**53), Number]
 
 
 class NewComment(Wire):

@@ -11,7 +11,7 @@ import fcntl
 import socket
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -23,7 +23,7 @@ from server.content.links import FILE
 from server.content.outflow import flow
 from server.content.ranges import Wanted, wanted
 from server.content.storage import Storage
-from server.errors import LecternError, Missing
+from server.errors import LecternError, Missing, PreconditionFailed
 from server.http.middleware import ORIGINS
 
 ONE_PIECE_BYTES = 64 * 1024  # up to it one copy and one system call with the head beat two calls without a copy
@@ -46,7 +46,7 @@ class Sender:
         self._watching: asyncio.Task[None] | None = None
 
     async def send(self, request: web.Request, asked: Asked) -> web.StreamResponse:
-        """Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid."""
+        """Raises Missing, NotEnrolled, PremiumRequired, TicketInvalid, PreconditionFailed."""
         admitted = await self._gate.admit(asked, request.path.rpartition("/")[2])
         path = self._storage.local_path(admitted.key)
         if path is None:
@@ -74,7 +74,9 @@ class Sender:
             headers = self._headers(asked, admitted, file, Wanted(200))
             headers[OFFLOAD] = f"{self._offload_prefix}/{admitted.key}"
             return web.Response(headers=headers)  # ranges and conditions are the proxy's to judge
-        range_ = wanted(request.headers, file.size, etag, file.modified_at)
+        range_ = wanted(_given(request), file.size, etag, file.modified_at)
+        if range_.status == 412:
+            raise PreconditionFailed()
         headers = self._headers(asked, admitted, file, range_)
         if range_.status in (304, 416):
             return web.Response(status=range_.status, headers=headers)
@@ -177,6 +179,15 @@ class Sender:
         """Every connection that bytes are sent over or wait in, and for whom."""
         streams = [(request.transport, asked) for request, asked in self._streams.values()]
         return [*streams, *((each, asked) for each, many in self._tails.items() for asked in many)]
+
+
+def _given(request: web.Request) -> Mapping[str, str]:
+    """What the answer depends on: only a GET has a range (RFC 9110, 14.2)."""
+    if request.method == hdrs.METH_GET or hdrs.RANGE not in request.headers:
+        return request.headers
+    given = request.headers.copy()
+    del given[hdrs.RANGE]
+    return given
 
 
 def etag_of_key(key: str) -> str:

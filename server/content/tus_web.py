@@ -139,6 +139,34 @@ async def append_to_upload(request: Request) -> web.Response:
 
     `Upload-Checksum` (sha256, sha1, sha512, md5) has the bytes of this request checked, all or nothing.
     """
+    return await _append(request)
+
+
+@route.post(
+    PATH + "/{content_id}",
+    door=_editing,
+    consumes=OFFSET_STREAM,
+    status=204,
+    refuses=(*OWNER_REFUSALS, *BYTE_REFUSALS, InvalidContentStatus),
+)
+async def act_on_upload(request: Request) -> web.Response | None:
+    """PATCH or DELETE for whoever cannot send them, named in `X-HTTP-Method-Override` (tus 1.0.0)."""
+    method = request.headers.get("X-HTTP-Method-Override", "").strip().upper()
+    if method == hdrs.METH_PATCH:
+        return await _append(request)
+    if method == hdrs.METH_DELETE:
+        await _uploads(request).cancel(request[ACTOR], path_id(request, "content_id"))
+        return None
+    raise web.HTTPMethodNotAllowed(hdrs.METH_POST, [hdrs.METH_HEAD, hdrs.METH_PATCH, hdrs.METH_DELETE])
+
+
+@route.delete(PATH + "/{content_id}", door=_editing, refuses=(*OWNER_REFUSALS, InvalidContentStatus))
+async def cancel_upload(request: Request) -> None:
+    """Give the upload up (tus termination): the lesson becomes `failed` with `cancelled`, its bytes go."""
+    await _uploads(request).cancel(request[ACTOR], path_id(request, "content_id"))
+
+
+async def _append(request: Request) -> web.Response:
     if request.content_type != OFFSET_STREAM:
         raise TypeNotAllowed(f"Send the bytes as {OFFSET_STREAM}.", allowed=[OFFSET_STREAM])
     offset = tus_headers.count("Upload-Offset", request.headers.get("Upload-Offset"))
@@ -151,12 +179,6 @@ async def append_to_upload(request: Request) -> web.Response:
         raise
     _tell_progress(request, progress)
     return web.Response(status=204)
-
-
-@route.delete(PATH + "/{content_id}", door=_editing, refuses=(*OWNER_REFUSALS, InvalidContentStatus))
-async def cancel_upload(request: Request) -> None:
-    """Give the upload up (tus termination): the lesson becomes `failed` with `cancelled`, its bytes go."""
-    await _uploads(request).cancel(request[ACTOR], path_id(request, "content_id"))
 
 
 def _uploads(request: Request) -> Uploads:
@@ -173,6 +195,8 @@ async def _claim(request: Request) -> Claim:
 
     Raises Invalid, LengthRequired, Missing, NotCourseInstructor.
     """
+    if "Upload-Concat" in request.headers:
+        raise Invalid("Uploads are not put together here (Upload-Concat); send the file as one.")
     header = request.headers.get("Upload-Metadata", "")
     given = {name: value for name, value in tus_headers.metadata(header).items() if value}
     try:

@@ -23,6 +23,7 @@ from server.errors import (
     NotCourseInstructor,
     NotEnrolled,
     OutcomeUnknown,
+    PreconditionFailed,
     PremiumRequired,
     RateLimited,
     Stalled,
@@ -39,7 +40,7 @@ CAPTION_REFUSALS = (
     *(NotCourseInstructor, Missing, Malformed, Invalid, Stalled, TooLarge, ContentMismatch, NoRoom),
     captions.TooManyLanguages,
 )
-MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Missing)
+MEDIA_REFUSALS = (TicketInvalid, TicketExpired, NotEnrolled, PremiumRequired, Missing, PreconditionFailed)
 
 
 @route.post(

@@ -21,7 +21,7 @@ EXPOSED = (
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Range, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
     "Tus-Checksum-Algorithm, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Expires, "
-    "Upload-Defer-Length, Idempotency-Key, If-Match, If-None-Match"
+    "Upload-Defer-Length, X-HTTP-Method-Override, Idempotency-Key, If-Match, If-None-Match"
 )
 # What a name or address of a machine is made of; the Host header is anybody's text, and goes into headers of ours.
 HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")

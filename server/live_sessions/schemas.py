@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from server.live_sessions.rules import LONGEST_MINUTES, MOST_PARTICIPANTS
-from server.wire import Id, LongText, Moment, Title, Wire
+from server.wire import Id, LongText, Moment, Number, Title, Wire
 
 Status = Literal["scheduled", "live", "ended", "cancelled"]
-Minutes = Annotated[int, Field(ge=1, le=LONGEST_MINUTES)]
-Seats = Annotated[int, Field(ge=1, le=MOST_PARTICIPANTS)]
+Minutes = Annotated[int, Field(ge=1, le=LONGEST_MINUTES), Number]
+Seats = Annotated[int, Field(ge=1, le=MOST_PARTICIPANTS), Number]
 
 
 class NewLiveSession(Wire):

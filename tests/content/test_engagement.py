@@ -44,8 +44,16 @@ async def test_progress_is_merged_and_older_reports_are_ignored(api: ApiOf, worl
     }
     assert (await api("ana").get(f"/content/{row.id}")).json["my_progress"] is None
     assert (await api("eve").put(path, {"position_seconds": 1, "revision": 1})).code == "not_enrolled"
-    for bad in ({}, {"position_seconds": -1, "revision": 1}, {"position_seconds": 1, "revision": 1, "watched": [[1]]}):
-        assert (await api("bo").put(path, bad)).status == 400
+    for bad in (
+        {},
+        {"position_seconds": -1, "revision": 6},
+        {"position_seconds": 1, "revision": 6, "watched": [[1]]},
+        {"position_seconds": True, "revision": 6},
+        {"position_seconds": 1, "revision": True},
+        {"position_seconds": 1, "revision": 6, "watched": [[False, True]]},
+    ):
+        answer = await api("bo").put(path, bad)
+        assert (answer.status, answer.code) == (400, "invalid"), bad
 
 
 async def test_a_view_counts_after_ten_seconds_and_once_a_half_hour(api: ApiOf, world: World) -> None:
@@ -65,6 +73,11 @@ async def test_a_view_counts_after_ten_seconds_and_once_a_half_hour(api: ApiOf, 
             progress.viewed_at -= timedelta(minutes=31)
             progress.updated_at -= timedelta(minutes=31)
     assert await views_after("bo", 4, [0, 11]) == 3
+    watched = (await api("ana").get(f"/content/{row.id}/analytics")).json["totals"]["watch_seconds"]
+    for revision in range(5, 15):
+        assert await views_after("bo", revision, [0, 5]) == 3
+    now_watched = (await api("ana").get(f"/content/{row.id}/analytics")).json["totals"]["watch_seconds"]
+    assert now_watched - watched < 45  # ten reports in a row are not ten times five seconds
 
 
 async def test_comments_are_threads_that_tell_whom_they_answer(api: ApiOf, world: World) -> None:

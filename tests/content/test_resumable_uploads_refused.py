@@ -82,7 +82,10 @@ async def test_refused_before_a_byte(api: ApiOf, world: World, uploads: Path) ->
     assert await refusal("ana", course.id, filetype="text/html") == (415, "type_not_allowed")
     assert await refusal("ana", course.id, 0) == (422, "content_mismatch")
     assert await refusal("ana", course.id, headers={"Upload-Length": "-3"}) == (400, "invalid")
+    assert await refusal("ana", course.id, headers={"Upload-Length": "9" * 5000}) == (413, "too_large")
     assert await refusal("ana", course.id, headers={"Upload-Defer-Length": "1"}) == (400, "invalid")
+    for concat in ("partial", "final;/courses/uploads/1 /courses/uploads/2"):
+        assert await refusal("ana", course.id, headers={"Upload-Concat": concat}) == (400, "invalid")
     assert await refusal("ana", course.id, headers={"Tus-Resumable": "0.2.2"}) == (412, "precondition_failed")
     bare = await api("ana").post("/courses/uploads", headers={"Upload-Length": "3"})
     assert (bare.status, bare.headers["Tus-Version"]) == (412, "1.0.0")

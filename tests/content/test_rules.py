@@ -93,6 +93,27 @@ def test_a_view_is_ten_seconds_once_a_half_hour(played: float, minutes_since: in
     assert rules.is_view(played, viewed_at, NOW) is counts
 
 
+@pytest.mark.parametrize(
+    ("named", "passed", "since_view", "counted"),
+    [
+        (100, None, None, 100),
+        (10, 10, 0, 10),
+        (20, 10, 60, 20),  # at double speed
+        (100, 10, 60, 25),
+        (5, 0, None, 5),
+        (5, 0, 29 * 60, 0),
+        (5, 0, 30 * 60, 5),
+        (100, 1, 60, 3),
+        (100, -3600, 60, 0),  # the clock was set
+    ],
+)
+def test_nobody_watches_more_than_time_passes(
+    named: float, passed: float | None, since_view: float | None, counted: float
+) -> None:
+    gone, viewed = (None if each is None else timedelta(seconds=each) for each in (passed, since_view))
+    assert rules.played_seconds([[0, named]], gone, viewed) == counted
+
+
 class TestTickets:
     tickets = Tickets("k" * 40)
     lesson = Subject("content", 12, "file")
@@ -140,6 +161,7 @@ class TestTickets:
 
 
 TAG = '"abc"'
+BEFORE, AT = "Thu, 01 Jan 1970 00:16:39 GMT", "Thu, 01 Jan 1970 00:16:40 GMT"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +179,13 @@ TAG = '"abc"'
         ({"Range": "bytes=5-2"}, Wanted(200, 0, 1000)),
         ({"Range": "bytes=-"}, Wanted(200, 0, 1000)),
         ({"Range": "lines=1-2"}, Wanted(200, 0, 1000)),
-        ({"Range": "bytes=99999999999999999999-"}, Wanted(200, 0, 1000)),
+        ({"Range": f"bytes={'9' * 60}-"}, Wanted(416)),
+        ({"Range": f"bytes={'0' * 60}5-{'9' * 5000}"}, Wanted(206, 5, 995)),
+        ({"Range": f"bytes={'9' * 60}-{'9' * 59}"}, Wanted(200, 0, 1000)),
+        ({"Range": f"bytes=-{'9' * 60}"}, Wanted(206, 0, 1000)),
+        ({"Range": "BYTES=0-9 "}, Wanted(206, 0, 10)),
+        ({"Range": "bytes=0 - 9"}, Wanted(200, 0, 1000)),
+        ({"Range": "bytes=0-\u0669"}, Wanted(200, 0, 1000)),
         ({"Range": "bytes=0-9", "If-Range": TAG}, Wanted(206, 0, 10)),
         ({"Range": "bytes=0-9", "If-Range": '"old"'}, Wanted(200, 0, 1000)),
         ({"Range": "bytes=0-9", "If-Range": f"W/{TAG}"}, Wanted(200, 0, 1000)),
@@ -168,6 +196,16 @@ TAG = '"abc"'
         ({"If-None-Match": f'"x", W/{TAG}', "Range": "bytes=0-9"}, Wanted(304)),
         ({"If-None-Match": "*"}, Wanted(304)),
         ({"If-None-Match": '"x"'}, Wanted(200, 0, 1000)),
+        ({"If-None-Match": '"x"', "If-Modified-Since": AT}, Wanted(200, 0, 1000)),
+        ({"If-Modified-Since": AT, "Range": "bytes=0-9"}, Wanted(304)),
+        ({"If-Modified-Since": BEFORE}, Wanted(200, 0, 1000)),
+        ({"If-Modified-Since": "yesterday"}, Wanted(200, 0, 1000)),
+        ({"If-Match": f'"x", {TAG}', "If-Unmodified-Since": BEFORE}, Wanted(200, 0, 1000)),
+        ({"If-Match": f"W/{TAG}"}, Wanted(412)),
+        ({"If-Match": "*", "Range": "bytes=0-9"}, Wanted(206, 0, 10)),
+        ({"If-Unmodified-Since": AT}, Wanted(200, 0, 1000)),
+        ({"If-Unmodified-Since": BEFORE, "If-None-Match": TAG}, Wanted(412)),
+        ({"Range": "bytes=0-9", "If-Range": "Mon, 01 Jan 99999 00:00:00 GMT"}, Wanted(200, 0, 1000)),
     ],
 )
 def test_which_bytes_are_meant(headers: dict[str, str], expected: Wanted) -> None:

@@ -53,6 +53,7 @@ def small_limits(app: web.Application) -> dict[str, int]:
         ("ana", "open", 400, "invalid", {"access_level": "nobody"}),
         ("ana", "open", 400, "invalid", {"is_preview": "perhaps"}),
         ("ana", "open", 400, "invalid", {"content_order": "first"}),
+        ("ana", "open", 400, "invalid", {"content_order": -1}),
     ],
 )
 async def test_the_same_mistake_is_refused_in_the_same_words(

@@ -97,9 +97,17 @@ async def test_ranges_and_tags_over_the_wire(api: ApiOf, world: World, put_file:
     assert (beyond.status, beyond.headers["Content-Range"]) == (416, f"bytes */{len(BYTES)}")
     end = await fetch(url, Range="bytes=-7")
     assert (end.status, end.raw) == (206, BYTES[-7:])
-    head = await fetch(url, "HEAD", Range="bytes=0-9")
-    assert (head.status, head.raw, head.headers["Content-Length"]) == (206, b"", "10")
-    assert (await fetch(url, "HEAD")).headers["Content-Length"] == str(len(BYTES))
+    assert (await fetch(url, Range=f"bytes={'9' * 60}-")).status == 416
+    for asked in ({}, {"Range": "bytes=0-9"}):  # of which a HEAD request knows nothing
+        head = await fetch(url, "HEAD", **asked)
+        assert (head.status, head.raw, head.headers["Content-Length"]) == (200, b"", str(len(BYTES)))
+        assert (head.headers["ETag"], head.headers["Accept-Ranges"]) == (tag, "bytes")
+    assert (await fetch(url, "HEAD", If_None_Match=tag)).status == 304
+    assert (await fetch(url, If_Modified_Since=whole.headers["Last-Modified"])).status == 304
+    other = await fetch(url, If_Match='"other"')
+    assert (other.status, other.code) == (412, "precondition_failed")
+    several = await fetch(url, Range="bytes=0-9,20-29")
+    assert (several.status, several.raw) == (200, BYTES)
 
 
 async def test_a_ticket_is_for_one_thing_and_cannot_be_made_up(

@@ -16,7 +16,8 @@ from server.errors import Invalid
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 ALGORITHMS = ("sha256", "sha1", "sha512", "md5")
-_COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
+_COUNT = re.compile(r"0*([0-9]+)", re.ASCII)
+_LONGEST_COUNT = 18  # digits; what has more is larger than anything here, and is judged as such
 _KEY = re.compile(r"[!-+\--~]{1,64}", re.ASCII)  # visible ASCII without the comma
 MOST_PAIRS = 32
 
@@ -35,9 +36,10 @@ class Checksum:
 
 def count(name: str, value: str | None) -> int:
     """A header that counts bytes. Raises Invalid when it is missing or no number."""
-    if value is None or not _COUNT.fullmatch(value):
+    found = _COUNT.fullmatch(value) if value is not None else None
+    if found is None:
         raise Invalid(f"{name} needs a number of bytes.")
-    return int(value)
+    return int(found[1]) if len(found[1]) <= _LONGEST_COUNT else 10**_LONGEST_COUNT
 
 
 def metadata(header: str) -> dict[str, str]:
