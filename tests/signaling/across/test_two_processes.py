@@ -6,12 +6,14 @@ import asyncio
 
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
+from redis.asyncio import Redis as RedisClient
 
 from server.app import GATEWAY, drain
 from server.courses.tables import Course
 from server.events import EnrollmentEnded
 from server.http.keys import DATABASE, ROOMS
 from server.live_sessions.commands import CutOff, EndLiveSession, StartLiveSession
+from signaling.bus import ROOM
 from tests.factories import World
 from tests.services import Redis
 from tests.signaling.across.conftest import Open
@@ -97,6 +99,32 @@ async def test_without_redis_everything_arrives_within_three_seconds(
     assert (told[-1]["status"], told[-1]["my_role"]) == ("live", "student")
     async with ClientSession() as session, session.get(processes[0].make_url("/readyz")) as answer:
         assert (answer.status, (await answer.json())["degraded"]) == (200, ["redis"])
+
+
+async def test_a_rooms_bell_is_rung_where_somebody_is_and_a_lost_one_is_made_up_for(
+    processes: list[TestServer], world: World, open_tab: Open, own_redis: Redis
+) -> None:
+    room = (await world.live_session(students=["bo"])).id
+    channel = f"{ROOM}{room}"
+
+    async def listened_to_by(count: int) -> None:
+        async with asyncio.timeout(30), RedisClient.from_url(own_redis.url) as redis:
+            while await redis.pubsub_numsub(channel) != [(channel.encode(), count)]:
+                await asyncio.sleep(0.01)
+
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    await listened_to_by(0)
+    await ana.wish("join", live_session_id=room)
+    await listened_to_by(1)
+    await bo.wish("join", live_session_id=room)
+    await listened_to_by(2)
+    processes[0].app[GATEWAY].timeline.ring = lambda *_: None
+    line = await ana.durable("chat_send", live_session_id=room, text="unheard")
+    async with asyncio.timeout(LATE_SECONDS):
+        assert (await bo.hear_event("chat_posted"))["seq"] == line["seq"]
+    assert all(server.app[GATEWAY].bus.is_up for server in processes)
+    await bo.wish("leave", live_session_id=room)
+    await listened_to_by(1)
 
 
 async def test_when_redis_returns_all_is_as_before_and_nothing_of_the_time_between_is_missing(
