@@ -117,6 +117,7 @@ class Gateway:
             rooms=self._rooms_here,
             clients=lambda: [connection.state for connection in self.live.connections()],
             announce=hear,
+            renew_epoch=self.timeline.renew_epoch,
         )
 
     def attach(self, app: web.Application) -> None:

@@ -47,9 +47,12 @@ class Healer:
         rooms: Callable[[], Sequence[int]],
         clients: Callable[[], Sequence[Client]],
         announce: Callable[[Sequence[object]], None],
+        renew_epoch: Callable[[int, str, int], Awaitable[None]],
     ) -> None:
+        """`renew_epoch(room, epoch, position)` is for a room here that is beyond the log's end."""
         self._database, self._registry, self._is_in_hurry = database, registry, is_in_hurry
         self._rooms, self._clients, self._announce = rooms, clients, announce
+        self._renew_epoch = renew_epoch
         self._tasks: list[asyncio.Task[None]] = []
         self._told: set[object] = set()
 
@@ -89,7 +92,8 @@ class Healer:
         ids = list(self._rooms())
         for start in range(0, len(ids), AT_ONCE):
             part = ids[start : start + AT_ONCE]
-            epochs = {known: entry.epoch for known in part if (entry := self._registry.known(known)) is not None}
+            entries = {known: entry for known in part if (entry := self._registry.known(known)) is not None}
+            before = {known: (entry.epoch, entry.room.seq) for known, entry in entries.items()}
             query = select(
                 LiveSession.id, LiveSession.status, LiveSession.epoch, LiveSession.last_seq, LiveSession.end_reason
             )
@@ -97,8 +101,11 @@ class Healer:
                 found = (await read.execute(query.where(LiveSession.id.in_(part)))).all()
             for live_session_id, status, epoch, last_seq, end_reason in found:
                 entry = self._registry.known(live_session_id)
-                if entry is not None and entry.epoch == epochs.get(live_session_id):  # not renewed here meanwhile
-                    self._registry.renew(live_session_id, epoch)
+                if entry is not None and (known := before.get(live_session_id)) and entry.epoch == known[0]:
+                    if epoch != known[0]:  # and it was not renewed here meanwhile
+                        self._registry.renew(live_session_id, epoch)
+                    elif known[1] > last_seq:
+                        await self._renew_epoch(live_session_id, epoch, known[1])
                 if entry is not None and entry.room.seq < last_seq:
                     await self._registry.catch_up(live_session_id)
                 if status == "live":

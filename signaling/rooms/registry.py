@@ -68,6 +68,7 @@ class Registry:
         self._database, self._deliver, self._is_watched = database, deliver, is_watched
         self._healing: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()  # asked for while healing
+        self._renewing: set[asyncio.Task[None]] = set()
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._loading: dict[int, asyncio.Future[Entry]] = {}
         self._passed: dict[int, int] = {}  # the last event that was told while its room was still being read
@@ -81,9 +82,10 @@ class Registry:
 
     async def close(self) -> None:
         """Stop what is still reading."""
-        for task in list(self._healing.values()):
+        reading = [*self._healing.values(), *self._renewing]
+        for task in reading:
             task.cancel()
-        await asyncio.gather(*self._healing.values(), return_exceptions=True)
+        await asyncio.gather(*reading, return_exceptions=True)
 
     def heal(self, live_session_id: int) -> None:
         """What the log holds is not known here (a commit's end was not seen, an event is missing): read it and tell.
@@ -163,6 +165,9 @@ class Registry:
             if live_session_id in self._loading and events:
                 self._passed[live_session_id] = max(events[-1].seq, self._passed.get(live_session_id, 0))
             return
+        if epoch != entry.epoch:
+            self.renew(live_session_id, epoch)  # these events come with that reading
+            return
         fresh = [event for event in events if event.seq > entry.room.seq]
         if not fresh:
             return
@@ -170,7 +175,6 @@ class Registry:
             log.warning("room out of step", live_session_id=live_session_id, at=entry.room.seq)
             self.heal(live_session_id)
             return
-        entry.epoch = epoch
         before = room = entry.room
         for event in fresh:
             room = evolve(room, event)
@@ -185,11 +189,31 @@ class Registry:
             self._trim()
 
     def renew(self, live_session_id: int, epoch: str) -> None:
-        """The log goes on under a new epoch: members hear of it at once, and ask for a snapshot."""
+        """The log goes on under a new epoch: it is read anew, since what is known here may be what it has lost.
+
+        Members hear of it as soon as that is done, and ask for a snapshot.
+        """
         entry = self._entries.get(live_session_id)
         if entry is not None and entry.epoch != epoch:
-            entry.epoch, entry.kept_seq = epoch, 0
-            self._deliver(live_session_id, epoch, (), entry.room, entry.room)
+            del self._entries[live_session_id]
+            _release(entry, None)
+            task = asyncio.get_running_loop().create_task(self._begin_anew(live_session_id, entry.room))
+            self._renewing.add(task)
+            task.add_done_callback(self._renewing.discard)
+
+    async def _begin_anew(self, live_session_id: int, before: Room) -> None:
+        wait = HEAL_FIRST_WAIT_SECONDS
+        while True:
+            try:
+                entry = await self.entry(live_session_id)
+            except Missing:
+                return
+            except LecternError:
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, HEAL_LONGEST_WAIT_SECONDS)
+            else:
+                self._deliver(live_session_id, entry.epoch, (), before, entry.room)
+                return
 
     def update(self, live_session_id: int, change: Callable[[Room], Room]) -> None:
         """A change to the room that is no event (a new size); nothing is told."""

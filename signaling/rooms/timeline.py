@@ -85,7 +85,7 @@ class Timeline:
         return {"seq": answer.seq, "notified": 0, **answer.extra}
 
     async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int) -> None:
-        """A client at a position beyond the log's end proves that the log was put back to an earlier state.
+        """A client, or a room here, beyond the log's end proves that the log was put back to an earlier state.
 
         From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, so that
         a client that only claims to be ahead cannot make everybody ask for snapshots all the time.
@@ -98,10 +98,9 @@ class Timeline:
             row = await work.get(LiveSession, live_session_id, for_update=True)
             if row is None or row.epoch != epoch or ahead <= row.last_seq:
                 return
-            row.epoch = secrets.token_hex(8)
+            row.epoch = _new_epoch(row, ahead)
             work.after_commit(lambda: self.registry.renew(live_session_id, row.epoch))
         self._renewed[live_session_id] = now
-        log.warning("epoch renewed", live_session_id=live_session_id, last_seq=row.last_seq, client_at=ahead)
 
     async def judge(
         self, work: Work, live_session_id: int, command: Any, actor_id: int | None, client_id: str | None
@@ -225,6 +224,8 @@ class Timeline:
                     room = evolve(room, event)
             scene = Scene(row, room, entry.kept_seq, missed)
         else:
+            if entry is not None and entry.epoch == row.epoch:  # it was told what the log does not hold any more
+                row.epoch = _new_epoch(row, entry.room.seq)
             rebuilt = await timeline_log.rebuild(work, row)
             scene = Scene(row, rebuilt.room, rebuilt.kept_seq)
         status = "cancelled" if row.status == "cancelled" else scene.room.status  # no event says so; another may have
@@ -303,6 +304,11 @@ class Timeline:
         await live_sessions.announce_change(work, row)
         work.announce(effects.RoomClosed(row.id, "cancelled"))
         work.after_commit(lambda: self.registry.update(row.id, lambda room: replace(room, status="cancelled")))
+
+
+def _new_epoch(row: LiveSession, ahead: int) -> str:
+    log.warning("epoch renewed", live_session_id=row.id, last_seq=row.last_seq, known=ahead)
+    return secrets.token_hex(8)
 
 
 def _numbered(

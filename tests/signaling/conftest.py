@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import socketio
 from aiohttp.test_utils import TestServer
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
-from server.live_sessions.tables import LiveSessionEvent
+from server.live_sessions.tables import LiveSession, LiveSessionEvent
 from tests.factories import World
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -141,3 +141,11 @@ async def stored(world: World, room: int) -> list[dict[str, Any]]:
     async with world.database.read() as read:
         rows = await read.scalars(select(LiveSessionEvent).filter_by(live_session_id=room).order_by("seq"))
         return [{"seq": row.seq, "type": row.type, **row.payload} for row in rows]
+
+
+async def lose(world: World, room: int, *, after: int) -> None:
+    """The log is put back to this position, behind everybody's back."""
+    async with world.database.work("lose") as work:
+        lost = (LiveSessionEvent.live_session_id == room, LiveSessionEvent.seq > after)
+        await work.execute(delete(LiveSessionEvent).where(*lost))
+        await work.execute(update(LiveSession).filter_by(id=room).values(last_seq=after))

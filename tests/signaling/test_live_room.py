@@ -16,7 +16,7 @@ from server.live_sessions.tables import LiveSession, Participation, ProcessLease
 from signaling.rooms.leases import end_leases
 from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
-from tests.signaling.conftest import Connect, a_class, stored
+from tests.signaling.conftest import Connect, a_class, lose, stored
 
 
 async def test_everyone_in_the_room_gets_each_event_once_and_in_order(tab: Connect, world: World) -> None:
@@ -289,6 +289,29 @@ async def test_a_client_ahead_of_the_log_renews_its_epoch_and_everybody_catches_
     assert (await ana.hear_event("chat_posted"))["seq"] == joined["seq"] + 1
     again = await bo.wish("join", live_session_id=room, after={"epoch": joined["epoch"], "seq": 900})
     assert again["epoch"] == joined["epoch"] and "snapshot" in again
+
+
+async def test_a_log_that_lost_its_end_under_a_running_server_goes_on_in_a_new_epoch(
+    tab: Connect, world: World
+) -> None:
+    """As when a database comes back as a copy that was behind: everybody sees what is left, and what follows."""
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    lines = [await ana.durable("chat_send", live_session_id=room, text=f"{number}") for number in range(5)]
+    await bo.until(lambda t: t.events and t.events[-1]["seq"] == lines[-1]["seq"])
+    before = ana.all("timeline")[-1]["epoch"]
+    await lose(world, room, after=lines[2]["seq"])
+    said = await bo.durable("chat_send", live_session_id=room, text="on we go")
+    assert said["seq"] == lines[3]["seq"]
+    for one in (ana, bo):
+        told = await one.until(lambda t: [page for page in t.all("timeline") if page["epoch"] != before])
+        answer = await one.wish("sync", live_session_id=room, epoch=before, after=lines[-1]["seq"])
+        assert (answer["epoch"], answer["seq"]) == (told[0]["epoch"], said["seq"])
+        shown = [line["text"] for line in answer["snapshot"]["chat"]["lines"]]
+        assert shown == ["0", "1", "2", "on we go"]
+    last = await ana.durable("chat_send", live_session_id=room, text="all of us")
+    for one in (ana, bo):
+        told = await one.until(lambda t: t.all("timeline")[-1]["events"] and t.all("timeline")[-1])
+        assert [event["seq"] for event in told["events"]] == [last["seq"]] == [said["seq"] + 1]
 
 
 async def test_people_who_come_at_the_same_moment_get_a_seat_each_while_there_are_any(

@@ -112,7 +112,13 @@ async def test_whoever_is_enrolled_while_people_are_compared_is_not_put_out(
     told = list[object]()
     is_in_hurry = Hurry(lambda: True)
     healer = Healer(
-        world.database, gateway._registry, is_in_hurry, rooms=list, clients=lambda: [client], announce=told.extend
+        world.database,
+        gateway._registry,
+        is_in_hurry,
+        rooms=list,
+        clients=lambda: [client],
+        announce=told.extend,
+        renew_epoch=gateway.timeline.renew_epoch,
     )
     await healer.look_at_people()
     assert client.courses == {course.id: Role.STUDENT}

@@ -17,6 +17,7 @@ from signaling.bus import ROOM
 from tests.factories import World
 from tests.services import Redis
 from tests.signaling.across.conftest import Open
+from tests.signaling.conftest import lose
 
 LATE_SECONDS = 3  # what crosses processes while Redis is away
 BACK_SECONDS = 5  # after its return everything is as before
@@ -182,3 +183,21 @@ async def test_a_new_epoch_reaches_members_on_the_other_process(
     async with asyncio.timeout(LATE_SECONDS):
         told = await ana.until(lambda t: [x for x in t.all("timeline") if x["epoch"] != before])
     assert told[-1]["epoch"] == renewed["epoch"]
+
+
+async def test_a_log_that_lost_its_end_is_noticed_by_whoever_is_beyond_it(
+    processes: list[TestServer], world: World, open_tab: Open
+) -> None:
+    """Nobody wishes anything: the comparison alone finds it, on both."""
+    room = (await world.live_session(students=["bo"])).id
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    for one in (ana, bo):
+        before = (await one.wish("join", live_session_id=room))["epoch"]
+    first, second = [await ana.durable("chat_send", live_session_id=room, text=text) for text in ("kept", "lost")]
+    await bo.until(lambda t: t.events and t.events[-1]["seq"] == second["seq"])
+    await lose(world, room, after=first["seq"])
+    for one in (ana, bo):
+        told = await one.until(lambda t: [page for page in t.all("timeline") if page["epoch"] != before])
+        answer = await one.wish("sync", live_session_id=room, epoch=before, after=second["seq"])
+        assert (answer["epoch"], answer["seq"]) == (told[-1]["epoch"], first["seq"])
+        assert [line["text"] for line in answer["snapshot"]["chat"]["lines"]] == ["kept"]
