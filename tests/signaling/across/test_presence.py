@@ -233,22 +233,26 @@ async def test_many_who_come_and_go_between_two_renewals_write_nothing(
 async def test_who_was_on_a_killed_process_is_gone_within_thirty_seconds(
     processes: list[TestServer], given: dict[str, Any], world: World, open_tab: Open, apis: Apis, run_program: Any
 ) -> None:
-    course = await world.course("ana", ["bo"])
+    """Bo was there alone; Cleo has a second tab, on a process that lives, and is one presence throughout."""
+    course = await world.course("ana", ["bo", "cleo"])
     room = (await world.live_session(course=course)).id
-    who, of = world.id_of("bo"), {"live_session_id": room}
+    who, of, cleo = world.id_of("bo"), {"live_session_id": room}, world.id_of("cleo")
     third = await run_program("serve", "--only", "web", **{k: str(v) for k, v in given.items()})
     ana = await open_tab(0, "ana")
     await ana.wish("join", live_session_id=room)
-    bo = Tab(third.url)
-    await bo.connect(world.token("bo"))
-    await bo.wish("join", live_session_id=room)
+    await (await open_tab(1, "cleo")).wish("join", live_session_id=room)
+    for person in ("bo", "cleo"):
+        there = await Tab(third.url).connect(world.token(person))
+        await there.wish("join", live_session_id=room)
     await _shows(ana, who, of=of, online=True, in_room=True, connections=1)
+    await _shows(ana, cleo, of=of, online=True, in_room=True, connections=2)
     await third.kill()
     killed_at = world.database.clock.now()
     async with asyncio.timeout(30):
         while _last_of(ana, who, **of)["online"]:
             await asyncio.sleep(0.05)
     assert _last_of(ana, who, **of) == {"user_id": who, "online": False, "in_room": False, "connections": 0}
+    await _shows(ana, cleo, of=of, online=True, in_room=True, connections=1)
     for process in (0, 1):
         async with asyncio.timeout(30 - (world.database.clock.now() - killed_at).total_seconds()):
             while who in [
@@ -257,9 +261,10 @@ async def test_who_was_on_a_killed_process_is_gone_within_thirty_seconds(
                 if p["online"] or p["in_room"]
             ]:
                 await asyncio.sleep(0.1)
-        assert (await apis(process, "ana").get(f"/live-sessions/{room}")).json["participant_count"] == 1
+        assert (await apis(process, "ana").get(f"/live-sessions/{room}")).json["participant_count"] == 2
     for process in (0, 1):
         attended = (await apis(process, "ana").get(f"/live-sessions/{room}/attendance")).json
-        (stay,) = next(line for line in attended if line["user"]["id"] == who)["intervals"]
-        assert 0 <= (killed_at - datetime.fromisoformat(stay["left_at"])).total_seconds() <= 10  # a renewal, and a kill
+        left = {line["user"]["id"]: [stay["left_at"] for stay in line["intervals"]] for line in attended}
+        assert left[cleo] == [None]
+        assert 0 <= (killed_at - datetime.fromisoformat(left[who][0])).total_seconds() <= 30
     assert "participant_left" not in [e["type"] for e in await stored(world, room)]  # the seat is held; bo may be back
