@@ -58,7 +58,7 @@ class DirectLink(Link, asyncio.Protocol):
         self._frames_in = Frames(self)
         super().__init__(self._frames_in, transport, flusher, limits, counters)
         self._direct = direct_send(transport)  # all that is written passes here, so whether something waits is known
-        self._reader: Any = WebSocketReader(self._frames_in, limits.message_bytes, False, True)
+        self._reader: Any = WebSocketReader(self._frames_in, limits.largest_frame, False, True)
         self._owner: EngineSocket | None = None
         self._deadline: asyncio.TimerHandle | None = None
 

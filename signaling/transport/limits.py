@@ -27,3 +27,8 @@ class TransportLimits:
     waiting_connects: int = 12_000  # in line; beyond it new transports are answered 503, connects closed: "line full"
     refusal_seconds: float = 1.0  # a refused client's transport stays open this long, so that the reason arrives
     close_seconds: float = 5.0  # the other side's time to finish a clean close; then the transport is aborted
+
+    @property
+    def largest_frame(self) -> int:
+        """What the frame parser is given: it refuses from this size on, we beyond `message_bytes`."""
+        return self.message_bytes + 1

@@ -222,7 +222,7 @@ async def accept(
     request: web.Request, flusher: Flusher, limits: TransportLimits, counters: TransportCounters
 ) -> Link | None:
     """Finish the WebSocket handshake of `request`; None when it is not a valid one (RFC 6455 4.2.1)."""
-    response = web.WebSocketResponse(max_msg_size=limits.message_bytes, compress=False, timeout=limits.close_seconds)
+    response = web.WebSocketResponse(max_msg_size=limits.largest_frame, compress=False, timeout=limits.close_seconds)
     if not response.can_prepare(request):
         return None
     await response.prepare(request)

@@ -142,7 +142,7 @@ class Siblings:
         )
         async with there:
             here = web.WebSocketResponse(
-                max_msg_size=self._limits.message_bytes, compress=False, timeout=self._limits.close_seconds
+                max_msg_size=self._limits.largest_frame, compress=False, timeout=self._limits.close_seconds
             )
             if not here.can_prepare(request):
                 return None

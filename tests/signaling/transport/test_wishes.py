@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 
 from signaling.transport import TransportLimits
@@ -117,6 +118,25 @@ async def test_a_full_inbox_refuses_and_a_flood_is_closed(start: Start, raw: Raw
         await socket.send('42/live,["wait",{}]')
     await socket.closed()
     assert live.server.counters.closed["flooding"] == 1
+
+
+async def test_a_message_of_64_kib_is_taken_and_one_byte_more_ends_the_connection(live: Live, raw: RawClient) -> None:
+    def wish(size: int) -> str:
+        head, tail = '42/live,1["echo",{"t":"', '"}]'
+        return head + "x" * (size - len(head) - len(tail)) + tail
+
+    socket, polling = await raw.live(live.url), await raw.polling(live.url)
+    await polling.post("40/live,{}")
+    await polling.poll_until("40/live")
+    await socket.send(wish(65_536))
+    assert (await polling.post(wish(65_536)))[0] == 200
+    assert str(await socket.receive()).startswith('43/live,1[{"ok":true')
+    await polling.poll_until("43/live,1")
+    await socket.send(wish(65_537))
+    assert await socket.closed() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+    assert (await polling.post(wish(65_537)))[0] in (400, 413)
+    assert (await polling.poll())[0] == 400
+    assert len(live.classroom.wishes) == 2
 
 
 async def test_handlers_know_whose_wish_they_work_on(live: Live, raw: RawClient) -> None:
