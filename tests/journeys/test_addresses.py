@@ -18,6 +18,7 @@ from tests.journeys.classroom import Classroom
 from tests.journeys.test_stage import SCREEN
 from tests.nat import Nat, translated
 from tests.program import Program
+from tests.signaling.media.wire import a_hello
 
 OUTSIDE = "127.0.0.2"  # the translator; the server's own is 127.0.0.1
 SECRET = "a-secret-shared-with-the-relay-0123456789"
@@ -97,11 +98,13 @@ async def test_a_class_goes_on_through_other_addresses_a_hole_and_a_cut_line(cla
     await classroom.sign_in("ana", "bo", "cleo")
     await classroom.cleo.page.add_init_script(RELAYED)
     await classroom.cleo.page.reload()
+    nat.forged_hello, nat.forgeries = await a_hello(), 2  # the set-ups of ana and bo are disturbed
     live_session = await classroom.go_live()
     await classroom.in_room("ana")
     await classroom.join("bo", "cleo")
     await classroom.ana.click("Share screen")
     await everybody_sees(classroom, nat)
+    assert nat.forgeries == 0
     told = f"{OUTSIDE}:{classroom.program.media_port}"
     for person, tab in classroom.tabs.items():
         for way in (await ways(tab)).values():

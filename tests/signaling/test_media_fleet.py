@@ -117,6 +117,7 @@ async def test_classes_are_spread_and_one_whose_worker_is_killed_goes_on_at_anot
     assert placed == [spared.room]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is shown is the worker
 async def test_a_class_leaves_a_worker_that_stands_still_and_that_one_awake_again_forwards_nothing_of_it(
     start: Start, app: web.Application, tab: Connect, world: World
 ) -> None:
@@ -147,6 +148,7 @@ async def test_a_class_leaves_a_worker_that_stands_still_and_that_one_awake_agai
     assert not any(told["reason"] != "worker_lost" for one in (ana, bo) for told in one.all("media_closed"))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is shown is the workers
 async def test_a_worker_at_capacity_takes_no_new_class_and_when_all_are_a_class_is_refused_with_the_reason(
     start: Start, app: web.Application, tab: Connect, world: World
 ) -> None:

@@ -215,6 +215,21 @@ test("publisher: a failed path is restarted, and a restart nobody knows becomes 
   assert.equal(seen.peers.length, 2);
 });
 
+test("publisher: a handshake that was disturbed is tried anew on another connection, after a moment", async () => {
+  const { side, seen, events, clock } = aSide(Publisher, PUBLISHES);
+  side.want(BOTH);
+  side.enter();
+  await settled();
+  seen.peers[0].iceConnectionState = "connected";
+  seen.peers[0].become("failed");
+  await settled();
+  assert.deepEqual(events(), ["media_publish"]);
+  clock.pass();
+  await settled();
+  assert.deepEqual(events(), ["media_publish", "media_publish"]);
+  assert.equal(seen.peers.length, 2);
+});
+
 test("publisher: a path that is only shaky recovers by itself", async () => {
   const { side, seen, clock, events } = aSide(Publisher, PUBLISHES);
   side.want(BOTH);

@@ -11,8 +11,14 @@ export const OURS = "gone";
 /** Seconds a path may be `disconnected` before the restart. */
 const PATIENCE_SECONDS = 1.5;
 
+/** Seconds until a set-up is tried anew that somebody disturbed: not at once, as whoever can do that once can again. */
+const DISTURBED_SECONDS = 0.5;
+
 /** Seconds a new or restarted connection has until it must be up; set-up takes a tenth of that even far away. */
 const CONNECT_SECONDS = 8;
+
+/** States of a path that carries packets. */
+const PATH = new Set(["connected", "completed"]);
 
 /**
  * @param {RTCPeerConnection} pc
@@ -41,7 +47,9 @@ export function watch(pc, { connected, restart, rebuild, after }) {
       attempt += 1;
       connected();
     } else if (pc.connectionState === "failed") {
-      if (isRestarting) rebuild();
+      // The path is there and the handshake is not: only a new connection brings another.
+      if (PATH.has(pc.iceConnectionState)) after(DISTURBED_SECONDS, () => pc.connectionState === "failed" && rebuild());
+      else if (isRestarting) rebuild();
       else stumbled();
     } else if (pc.connectionState === "disconnected") {
       after(PATIENCE_SECONDS, () => pc.connectionState === "disconnected" && stumbled());

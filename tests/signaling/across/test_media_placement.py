@@ -64,24 +64,6 @@ async def test_joins_of_one_moment_on_two_processes_meet_on_one_worker(
     assert len(on) == 2
 
 
-async def test_a_killed_worker_s_room_moves_once_for_both_processes(
-    fleets: list[Fleet], workers: list[Worker], world: World, open_tab: Open
-) -> None:
-    room = (await world.live_session(students=["bo"])).id
-    tabs = [await open_tab(0, "ana"), await open_tab(1, "bo")]
-    for tab in tabs:
-        await tab.wish("join", live_session_id=room)
-        assert (await tab.wish("media_subscribe", live_session_id=room))["ok"]
-    (lost,) = [worker for worker in workers if worker.incarnation == _on(fleets[0], room)]
-    lost.kill()
-    for tab in tabs:
-        await tab.until(lambda tab: len(tab.all("media_closed")) == 2)
-    answers = await asyncio.gather(*(tab.wish("media_subscribe", live_session_id=room) for tab in tabs))
-    assert all(answer["ok"] for answer in answers)
-    (left,) = [worker for worker in workers if worker is not lost]
-    assert [_on(fleet, room) for fleet in fleets] == [left.incarnation] * 2
-
-
 async def test_a_process_hears_that_another_moved_a_room_and_its_people_ask_again(
     fleets: list[Fleet], workers: list[Worker], world: World, open_tab: Open
 ) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -60,26 +59,6 @@ async def test_a_killed_worker_is_told_lost_and_the_next_one_forwards_under_the_
             assert second.stop() == 0
     finally:
         await client.close()
-
-
-async def test_a_stalled_worker_counts_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signaling.media.client.PING_SECONDS", 0.1)
-    monkeypatch.setattr("signaling.media.client.PING_ANSWER_SECONDS", 0.2)
-    running = start_worker(f"unix:{tmp_path}/media.sock")
-    told = Told()
-    client = MediaClient(running.control, told)
-    await client.start()
-    try:
-        assert await client.wait_ready(5)
-        running.process.send_signal(signal.SIGSTOP)
-        with pytest.raises(MediaAway):
-            await client.subscribe(ROOM, "bo", BO)
-        await until(lambda: told.named("worker_lost"))
-        running.process.send_signal(signal.SIGCONT)
-        await until(lambda: len(told.named("worker_ready")) == 2)
-    finally:
-        await client.close()
-        assert running.stop() == 0
 
 
 def test_a_worker_ends_with_its_supervisor_and_by_a_signal_with_0(tmp_path: Path) -> None:

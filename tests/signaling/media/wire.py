@@ -199,6 +199,16 @@ class Wire(asyncio.DatagramProtocol):
             await asyncio.sleep(0.05 if not self.checks_answered else 1.0)
 
 
+async def a_hello() -> bytes:
+    """The well-formed beginning of somebody's handshake."""
+    said: list[bytes] = []
+    beginning = Handshake(CERTIFICATE, said.append, lambda _: None)
+    beginning.start([Fingerprint("sha-256", CERTIFICATE.sha256)], server=False)
+    await until(lambda: said)
+    beginning.close()
+    return said[0]
+
+
 def parse(data: bytes) -> Received:
     """An RTP packet; the mid is our extension 1."""
     first, second, seq, timestamp, ssrc = struct.unpack_from("!BBHII", data)
