@@ -1,4 +1,4 @@
-"""`serve --workers 2` with two media workers, one program: classes on each, people through both web processes, a kill."""
+"""`serve --workers 2` with two media workers as one program: a class on each, people through both web processes."""
 
 from __future__ import annotations
 
@@ -89,14 +89,11 @@ async def test_classes_go_on_over_two_web_and_two_media_processes_when_a_media_p
         for number, (teacher, student) in enumerate([("ana", "bo"), ("dan", "cleo")]):
             course = await world.course(teacher, [student])
             room = (await world.live_session(teacher, course=course)).id
-            tabs = [
-                await through(program, world, teacher, number, stack),
-                await through(program, world, student, 1 - number, stack),
-            ]
-            for tab in tabs:
-                answer = await tab.wish("join", live_session_id=room)
-                assert answer["ok"], answer
-            classes.append(Class(room, *tabs, (world.id_of(teacher), world.id_of(student))))
+            teaches = await through(program, world, teacher, number, stack)
+            studies = await through(program, world, student, 1 - number, stack)
+            for tab in (teaches, studies):
+                assert (await tab.wish("join", live_session_id=room))["ok"]
+            classes.append(Class(room, teaches, studies, (world.id_of(teacher), world.id_of(student))))
         ports = [await one.meets() for one in classes]
         assert sorted(ports) == [first_port, first_port + 1]
 

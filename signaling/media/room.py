@@ -8,6 +8,7 @@ returns.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -182,8 +183,11 @@ class Room:
             raise MediaFull()
         if self.host.pending_of(user) >= PENDING_PER_USER:
             raise MediaFull("You have opened too many media connections at once; wait until some have connected.")
-        if not is_inside and self.host.load.is_full:
+        if is_inside:
+            return
+        if self.host.load.is_full:
             raise MediaFull("The media server forwards as much as it can without losing quality; try again later.")
+        self.host.load.expect(time.monotonic())
 
     def _subscriber(self, peer: str) -> Subscriber:
         subscriber = self.subscribers.get(peer)

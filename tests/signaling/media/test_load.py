@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signaling.media.load import Load
+from signaling.media.load import CONNECTION_LOAD, FRESH_SECONDS, Load
 
 
 def test_a_steady_need_is_known_within_seconds_and_a_short_one_passes() -> None:
@@ -29,3 +29,17 @@ def test_a_clock_that_stands_still_changes_nothing() -> None:
     load.measure(1.0, 5.0)
     load.measure(2.0, 5.0)
     assert load.share == 0.0
+
+
+def test_a_crowd_counts_before_its_packets_are_measured_and_not_twice() -> None:
+    load = Load(most=0.8)
+    load.measure(0.0, 100.0)
+    load.measure(500.0, 1100.0)  # half of a processor, for long
+    taken = 0
+    while not load.is_full:
+        load.expect(1100.0)
+        taken += 1
+    assert 0.3 / CONNECTION_LOAD - 1 <= taken <= 0.3 / CONNECTION_LOAD + 1
+    load.measure(500.0 + FRESH_SECONDS * 0.75, 1100.1 + FRESH_SECONDS)
+    assert not load.is_full
+    assert 0.65 < load.share < 0.75

@@ -18,6 +18,7 @@ from signaling.media.errors import MediaFull, PeerUnknown
 from signaling.media.forward import PACED_PACKETS
 from signaling.media.ice import Mux
 from signaling.media.link import Host
+from signaling.media.load import CONNECTION_LOAD
 from signaling.media.room import PENDING_PER_USER, Room
 from signaling.media.service import Service, WebSide
 from signaling.media.values import Track
@@ -126,8 +127,13 @@ async def test_a_worker_at_its_capacity_takes_nobody_new_and_those_inside_go_on(
     bo = await place.subscribes(SubscribingPeer(BO))  # the same page anew
     ana.send("microphone")
     await until(lambda: bo.packets["0"])
-    place.host.load.share = place.host.load.most
-    place.room.subscribe("cleo", 3)
+    place.host.load.share = place.host.load.most - 10 * CONNECTION_LOAD
+    crowd = range(10 - 2)  # ana and bo have only just come, too
+    for number in crowd:
+        place.room.subscribe(f"student {number}", 10 + number)
+    place.room.subscribe("one more", 30)  # still at the limit, not over it
+    with pytest.raises(MediaFull, match="without losing quality"):
+        place.room.subscribe("cleo", 3)
 
 
 async def test_of_a_peer_that_was_refused_the_worker_keeps_nothing(place: Place) -> None:
