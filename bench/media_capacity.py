@@ -26,8 +26,6 @@ from bench._ticker import tick
 from bench.media_forward import (
     AUDIO_BYTES,
     INSTRUCTOR,
-    LATENCY_AIM,
-    LATENCY_MUST,
     READER,
     ROOM,
     VIDEO_BYTES,
@@ -43,6 +41,7 @@ from signaling.media.load import MOST_LOAD
 from tests.signaling.media.conftest import Told, start_worker
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 
+DELAY_MUST = 50.0  # milliseconds, 99th percentile: one of 20 pictures a second; the last of a crowd waits for all
 MOST_PEERS = 900  # the machine that cannot fill a worker with so many is another one
 # A crowd is refused before it is measured; who is refused so often in a row, or after so long, is not taken.
 TRY_AGAIN_SECONDS, TRIES, FILL_SECONDS = 1.0, 10, 100.0
@@ -127,14 +126,14 @@ async def measure(most_load: float, hold: float) -> bool:
         print(f"the worker needs {share:.2f} of a core; it takes nobody new above {most_load:g}")
         print(f"{'not sent, socket full':<34} {stats['counters']['send_blocked']:6d} packets")
         print(f"{'lost on the way to the one watched':<34} {lost:6d} of {sent} packets (must: 0)")
-        print(f"{show('delay through the worker', delays)} (p99 must: {LATENCY_MUST:.0f}, aim: {LATENCY_AIM:.0f})")
+        print(f"{show('delay through the worker', delays)} (p99 must: {DELAY_MUST:.0f})")
         print(show("lateness of a bare 5 ms ticker", late))
         for drain in drains:
             drain.communicate(b"", timeout=5)
         worker.kill()
         await client.close()
     delays.sort()
-    return lost == 0 and delays[len(delays) * 99 // 100] * 1e3 <= LATENCY_MUST
+    return lost == 0 and delays[len(delays) * 99 // 100] * 1e3 <= DELAY_MUST
 
 
 async def stopped(task: asyncio.Task[Any]) -> None:

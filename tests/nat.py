@@ -1,8 +1,8 @@
 """An address translator between browsers and the media port, on loopback: the server sees ports of its own.
 
 `move()` gives everybody another one, as a change from Wi-Fi to mobile does or a router that forgot; while `is_dark`
-nothing passes. What a browser knows as the server's address does not change. While `forgeries` is not 0, whoever stands in
-between begins a handshake of their own, from the browser's address and just before it.
+nothing passes. What a browser knows as the server's address does not change. While `forgeries` is not 0, whoever stands
+in between begins a handshake of their own, from the browser's address and just before it.
 """
 
 from __future__ import annotations
