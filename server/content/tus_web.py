@@ -108,7 +108,7 @@ async def create_upload(request: Request) -> UploadAccepted:
     uploads, actor = _uploads(request), request[ACTOR]
     is_with_upload = request.content_type == OFFSET_STREAM and request.body_exists
     claim = await _claim(request)
-    checksum = tus_headers.checksum(request.headers.get("Upload-Checksum"))
+    checksum = tus_headers.checksum(tus_headers.only(request.headers, "Upload-Checksum"))
     content_id = request.get(idempotency.MADE)
     if content_id is not None:  # by an earlier request with this key; a client goes on at the offset it is told
         progress = await uploads.progress(actor, content_id)
@@ -169,8 +169,8 @@ async def cancel_upload(request: Request) -> None:
 async def _append(request: Request) -> web.Response:
     if request.content_type != OFFSET_STREAM:
         raise TypeNotAllowed(f"Send the bytes as {OFFSET_STREAM}.", allowed=[OFFSET_STREAM])
-    offset = tus_headers.count("Upload-Offset", request.headers.get("Upload-Offset"))
-    checksum = tus_headers.checksum(request.headers.get("Upload-Checksum"))
+    offset = tus_headers.count("Upload-Offset", tus_headers.only(request.headers, "Upload-Offset"))
+    checksum = tus_headers.checksum(tus_headers.only(request.headers, "Upload-Checksum"))
     content_id = path_id(request, "content_id")
     try:
         progress = await append(request, _uploads(request), request[ACTOR], content_id, offset, checksum)
@@ -197,7 +197,7 @@ async def _claim(request: Request) -> Claim:
     """
     if "Upload-Concat" in request.headers:
         raise Invalid("Uploads are not put together here (Upload-Concat); send the file as one.")
-    header = request.headers.get("Upload-Metadata", "")
+    header = tus_headers.only(request.headers, "Upload-Metadata") or ""
     given = {name: value for name, value in tus_headers.metadata(header).items() if value}
     try:
         course_id = _CourseNamed.model_validate(given).course_id
@@ -210,6 +210,6 @@ async def _claim(request: Request) -> Claim:
         raise Invalid("The size must be known: send Upload-Length instead of Upload-Defer-Length.")
     if "Upload-Length" not in request.headers:
         raise LengthRequired("Send Upload-Length, the size of the file in bytes.")
-    size = tus_headers.count("Upload-Length", request.headers["Upload-Length"])
+    size = tus_headers.count("Upload-Length", tus_headers.only(request.headers, "Upload-Length"))
     name = rules.clean_file_name(given.get("filename"))
     return Claim(fields, name, given.get("filetype", ""), size, header)

@@ -41,7 +41,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         async with asyncio.timeout(LINGER_SECONDS):
             while not request.content.is_eof():
                 await more()
-    except (TimeoutError, ConnectionError, web.HTTPException, ValueError):
+    except (TimeoutError, ConnectionError, web.HTTPException, web.RequestPayloadError, ValueError):
         pass  # the client is slow, gone or talks nonsense; it has had its answer
     request.protocol.force_close()
     return response

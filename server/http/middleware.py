@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import hdrs, web
 
-from server.errors import Draining, Internal, LecternError, OriginNotAllowed
+from server.errors import Draining, Internal, LecternError, Malformed, OriginNotAllowed
 from server.http.keys import READINESS, REQUEST_ID
 from server.http.origins import Origins
 from server.http.problems import from_http_error, problem_response
@@ -60,6 +60,11 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
             raise
         kept = {str(hdrs.ALLOW): error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
         return problem_response(from_http_error(error), request_id, kept)
+    except web.RequestPayloadError as error:
+        log.info(
+            "unreadable body", method=request.method, path=request.path, reason=str(error.__cause__ or error)[:200]
+        )
+        return problem_response(Malformed("The body cannot be read; it is damaged or ends too early."), request_id)
     except ConnectionResetError:
         log.info("caller went away", method=request.method, path=request.path)
         raise  # nobody is there to read an answer; the server below us lets go of the connection

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import _ErrInfo
 
 from server.errors import Internal, LecternError, Malformed
 from server.http.early import EARLY, Early, Following
@@ -38,7 +39,10 @@ class Protocol(web.RequestHandler):
                     self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                     return
             self._following.passed_on(data)
+        known = len(self._messages)
         super().data_received(data)
+        if len(self._messages) > known and isinstance(self._messages[-1][0], _ErrInfo):
+            self._tell_readers()
 
     def handle_error(
         self,
@@ -72,6 +76,15 @@ class Protocol(web.RequestHandler):
     def has_passed_on_all(self) -> bool:
         """Whether every byte that came is in a request by now; else some waits in the parser for its reader."""
         return not self._reading_paused and not self._buffer_paused
+
+    def _tell_readers(self) -> None:
+        """No further byte can be read: whoever waits for the rest of a body would wait until it is given up."""
+        bodies = [payload for _, payload in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        for body in bodies:
+            if not body.is_eof() and body.exception() is None:
+                body.set_exception(web.RequestPayloadError("the body cannot be read"))
 
     def _is_idle(self) -> bool:
         """Whether the next request is waited for, everything before it being answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from aiohttp.test_utils import TestServer
 from server.content.uploads.intake import Intake
 from server.content.wiring import LIBRARY
 from tests.api import Api
-from tests.content.forms import eventually, files_under, first_line, raw_form, until_settled, upload, zeros
+from tests.content.forms import BOUNDARY, eventually, files_under, first_line, raw_form, until_settled, upload, zeros
 from tests.content.samples import KINDS, VIDEO_KINDS
+from tests.content.tus import OFFSET_STREAM, begun, patch
 from tests.factories import World
 
 Sample = Callable[[str], Path]
@@ -95,6 +97,11 @@ async def test_who_may_not_upload_is_told_before_the_file(api: ApiOf, world: Wor
         ([(f'name="n{i}"', b"x") for i in range(17)], "malformed"),
         ([('name="file"; filename="a\x00b.mp4"', MP4_HEAD)], "malformed"),
         ([('name="file\x00"; filename="a.mp4"', MP4_HEAD)], "malformed"),
+        ([("name=\"file\"; filename*=bogus''%41.mp4", MP4_HEAD)], "malformed"),
+        ([("name=\"file\"; filename*=utf-8''%FF.mp4", MP4_HEAD)], "malformed"),
+        ([("name=\"file\"; filename*0*=undefined''%41", MP4_HEAD)], "malformed"),
+        ([('name="file"; filename=', MP4_HEAD)], "malformed"),
+        ([('name="file"; filename="a.mp4"; name="title"', MP4_HEAD)], "malformed"),
         (
             [('name="type"', b"text"), ('name="course_id"', b"COURSE"), ('name="file"; filename="a.mp4"', b"x")],
             "invalid",
@@ -124,6 +131,32 @@ async def test_a_form_that_ends_too_early_or_is_none_is_malformed(api: ApiOf, wo
         answer = await api("ana").post("/courses/upload-content", data=data, headers=sent)
         assert (answer.status, answer.code) == (400, "malformed")
     assert files_under(uploads) == []
+
+
+async def test_a_body_that_breaks_in_the_middle_is_answered_at_once(
+    api: ApiOf, world: World, server: TestServer
+) -> None:
+    course = await world.course("ana")
+    path = await begun(api("ana"), course.id, 1000)
+    form = raw_form([('name="course_id"', str(course.id).encode())], is_ended=False)[0]
+    signed = f"Authorization: Bearer {world.token('ana')}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+    for target, type_, body in (
+        ("POST /courses/upload-content", f"multipart/form-data; boundary={BOUNDARY}", form),
+        (f"PATCH {path}", OFFSET_STREAM, MP4_HEAD),
+        ("POST /courses", "application/json", b'{"title": '),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"{target} HTTP/1.1\r\nHost: x\r\n{signed}Content-Type: {type_}\r\nExpect: 100-continue\r\n"
+        writer.write(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"%x\r\n%s\r\nno chunk\r\n" % (len(body), body))
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 ") and b'"malformed"' in answer, target
+        writer.close()
+    path = await begun(api("ana"), course.id, 1000)
+    packed = await patch(api("ana"), path, 0, gzip.compress(b"x"), Content_Encoding="gzip")
+    assert (packed.status, packed.json["allowed"]) == (415, ["identity"])
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from server.content.uploads.tus_headers import Checksum
 from server.errors import Conflict, Kind, LecternError, Malformed, NoRoom, Stalled, TooLarge
 from server.http.taking import TakenBody, take
 
-_BAD_BYTES = (ValueError, RuntimeError, EOFError, HttpProcessingError, web.HTTPException)
+_BAD_BYTES = (ValueError, RuntimeError, EOFError, HttpProcessingError, web.HTTPException, web.RequestPayloadError)
 
 
 class OffsetMismatch(Conflict):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from email.message import Message
 
-from aiohttp import content_disposition_filename, parse_content_disposition, web
+from aiohttp import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    content_disposition_filename,
+    hdrs,
+    parse_content_disposition,
+    web,
+)
 from aiohttp.http_exceptions import HttpProcessingError
 
 from server.content.disk import Disk
@@ -16,13 +24,14 @@ from server.content.uploads.delimited import LONGEST_BOUNDARY, TORN, Delimited
 from server.content.uploads.part_file import PartFile
 from server.content.uploads.pump import Pace
 from server.content.uploads.silence import IDLE_SECONDS, LOOK_SECONDS, Silence
-from server.errors import Invalid, Malformed, Stalled
+from server.errors import Invalid, Malformed, Stalled, TypeNotAllowed
 from server.http.taking import TakenBody, take
 
 MOST_PARTS = 16
 LARGEST_FIELD_BYTES = 64 * 1024  # a description of 10,000 characters fits in any script
 LARGEST_FORM_BYTES = MOST_PARTS * (LARGEST_FIELD_BYTES + 8 * 1024)  # all that may surround the file
-_BAD_BYTES = (ValueError, RuntimeError, AssertionError, EOFError, HttpProcessingError, web.HTTPException)
+_BAD_BYTES = (ValueError, RuntimeError, EOFError, HttpProcessingError, web.HTTPException, web.RequestPayloadError)
+_BAD_WORDS = (ValueError, LookupError, BadContentDispositionHeader, BadContentDispositionParam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,12 @@ async def parts(request: web.Request, file_field: str = "file") -> AsyncIterator
 
 
 async def ask_for_body(request: web.Request) -> None:
-    """Whoever waits to be asked (Expect: 100-continue) is asked now."""
+    """Whoever waits to be asked (Expect: 100-continue) is asked now. Raises TypeNotAllowed for packed bytes.
+
+    A film is packed already; what is announced and counted are the bytes that are sent.
+    """
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity"):
+        raise TypeNotAllowed("Send the bytes as they are, without Content-Encoding.", allowed=["identity"])
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer proper has not begun
@@ -154,7 +168,7 @@ async def _opened(request: web.Request) -> bytes:
         raise Malformed("Send the file as multipart/form-data.")
     try:
         boundary = _boundary(request.headers.get("Content-Type", ""))
-    except _BAD_BYTES as error:
+    except (ValueError, LookupError) as error:
         raise Malformed("The form's boundary is missing or cannot be used.") from error
     await ask_for_body(request)
     return boundary
@@ -178,11 +192,13 @@ def _described(head: bytes) -> _Described:
         if not colon or not name.strip():
             raise Malformed("A part's header cannot be read.")
         headers.setdefault(name.strip().lower(), value.strip())
-    _, parameters = parse_content_disposition(headers.get("content-disposition"))
     try:
-        name = content_disposition_filename(parameters, "name") or ""
-        file_name = content_disposition_filename(parameters, "filename") or ""
-    except _BAD_BYTES as error:
+        with warnings.catch_warnings():  # it drops what it cannot read, with a warning
+            warnings.simplefilter("error")
+            _, parameters = parse_content_disposition(headers.get("content-disposition"))
+            name = content_disposition_filename(parameters, "name") or ""
+            file_name = content_disposition_filename(parameters, "filename") or ""
+    except _BAD_WORDS as error:
         raise Malformed("A part's name cannot be read.") from error
     if "\x00" in name or "\x00" in file_name:
         raise Malformed("A part's name contains a NUL character.")

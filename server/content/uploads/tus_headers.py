@@ -11,6 +11,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 
+from multidict import CIMultiDictProxy
+
 from server.errors import Invalid
 
 VERSION = "1.0.0"
@@ -32,6 +34,14 @@ class Checksum:
     def hashing(self) -> Any:
         """A fresh hashlib object."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
+
+
+def only(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    """The header's value; None when it was not sent. Raises Invalid for two: nobody knows which is meant."""
+    found = headers.getall(name, [])
+    if len(found) > 1:
+        raise Invalid(f"{name} was sent more than once.")
+    return found[0] if found else None
 
 
 def count(name: str, value: str | None) -> int:
