@@ -124,19 +124,56 @@ def _padded(packet: Packet, size: int) -> Packet:
     return packet._replace(padding=PADDING, payload=packet.payload + bytes(missing - 1) + bytes((missing,)))
 
 
+# How a packet's slot is written, and what of it is the same for everybody: flags, type, number, time, payload.
+Part = tuple[Callable[..., None], int, int, int, int, bytes]
+
+
 def _send_some(
     rows: Sequence[Row], run: Sequence[Packet], payload_type: int, send_time: bytes, counters: Counters
 ) -> int:  # fmt: skip
     """As many of the first lines as share a socket; how many are done with."""
-    parts = [
+    parts: list[Part] = [
         (_slot_writer(len(payload)), VERSION_AND_EXTENSION | padding, marker | payload_type, seq, timestamp, payload)
         for seq, timestamp, padding, marker, payload in run
     ]
     many = len(run)
     before, after, told = _lengths_for(len(run[0].payload), len(run[-1].payload), many)
     LENGTHS[:], TOLD[:] = before, told
+    filled, failed = _write_one(rows, parts[0], send_time) if many == 1 else _write_runs(rows, parts, send_time)
+    counters.errors += failed
+    packets = filled * many
+    if LENGTHS[: 4 * packets] != after[: 4 * packets]:  # a cipher with another tag than the usual one
+        for index, size in enumerate(LENGTHS[: 4 * packets].cast("i")):
+            TOLD[index] = size
+        many = 1
+    addresses = None if batch.IS_BATCHED else [row[ADDRESS] for row in rows]
+    counters.rtp_out += batch.send(rows[0][0], packets, addresses, counters, many)
+    return filled + failed
+
+
+def _write_one(rows: Sequence[Row], part: Part, send_time: bytes) -> tuple[int, int]:
+    """A packet that goes alone, to as many of the first lines as share a socket; how many, and how many failed."""
+    write, first_byte, second_byte, seq, timestamp, payload = part
+    sock, secure, view, filled = rows[0][0], protect, VIEW, 0
+    for (socket, name, tx, add_seq, add_time, tail, _), (_, datagram, at, length) in zip(rows, TABLE, strict=False):
+        if socket is not sock:
+            break
+        write(
+            view, at, name, first_byte, second_byte, (seq + add_seq) & 0xFFFF,
+            (timestamp + add_time) & 0xFFFFFFFF, tail, send_time, payload,
+        )  # fmt: skip
+        if secure(tx, datagram, length):
+            return filled, 1
+        filled += 1
+    return filled, 0
+
+
+def _write_runs(rows: Sequence[Row], parts: Sequence[Part], send_time: bytes) -> tuple[int, int]:
+    """The same for several packets that go together; apart from it because a loop in the loop costs as much for one as
+    writing its header does.
+    """
     sock, secure, view, slots = rows[0][0], protect, VIEW, iter(TABLE)
-    filled = failed = bad = 0
+    filled = bad = 0
     for row in rows:
         socket, name, tx, add_seq, add_time, tail, _ = row
         if socket is not sock:
@@ -150,15 +187,6 @@ def _send_some(
             )  # fmt: skip
             bad |= secure(tx, datagram, length)
         if bad:
-            counters.errors += 1
-            failed = 1
-            break
+            return filled, 1
         filled += 1
-    packets = filled * many
-    if LENGTHS[: 4 * packets] != after[: 4 * packets]:  # a cipher with another tag than the usual one
-        for index, size in enumerate(LENGTHS[: 4 * packets].cast("i")):
-            TOLD[index] = size
-        many = 1
-    addresses = None if batch.IS_BATCHED else [row[ADDRESS] for row in rows]
-    counters.rtp_out += batch.send(sock, packets, addresses, counters, many)
-    return filled + failed
+    return filled, 0
