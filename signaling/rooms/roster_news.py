@@ -1,4 +1,8 @@
-"""Rosters on screen are told who came and went, in bundles: one a room and a course per COALESCE_SECONDS."""
+"""Rosters on screen are told who came and went, in bundles: one a room and a course per COALESCE_SECONDS.
+
+While hundreds come into one class, each bundle goes to all who are there already: the more are told, the longer the
+next one gathers, so that telling stays a hundredth of the loop's time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from signaling.client import course_room, live_room
 from signaling.rooms.headcount import ANYWHERE, Key
 from signaling.transport import LiveServer
 
-COALESCE_SECONDS = 0.2
+COALESCE_SECONDS, LONGEST_SECONDS = 0.2, 1.0
+SECONDS_FOR_ONE = 0.0005  # a hundred times what telling one costs
 
 
 class RosterNews:
@@ -27,6 +32,7 @@ class RosterNews:
         self._courses: dict[int, set[int]] = defaultdict(set)
         self._rooms: dict[int, set[int]] = defaultdict(set)
         self._timer: asyncio.TimerHandle | None = None
+        self._told = 0  # how many heard the last bundles
 
     def close(self) -> None:
         """What was not told stays untold."""
@@ -48,7 +54,8 @@ class RosterNews:
             if of_course in in_rosters:
                 self._rooms[live_session_id].add(user_id)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self.flush)
+            pause = min(max(COALESCE_SECONDS, self._told * SECONDS_FOR_ONE), LONGEST_SECONDS)
+            self._timer = asyncio.get_running_loop().call_later(pause, self.flush)
 
     def flush(self) -> None:
         """Tell what changed, now."""
@@ -56,6 +63,7 @@ class RosterNews:
         courses, self._courses = self._courses, defaultdict(set)
         rooms, self._rooms = self._rooms, defaultdict(set)
         self._telling()
+        self._told = 0
         for live_session_id, users in rooms.items():
             of_room = {"live_session_id": live_session_id}
             self._tell(live_room(live_session_id), of_room, users, live_session_id, [live_session_id])
@@ -71,8 +79,9 @@ class RosterNews:
     def _tell(
         self, audience: str, of: Mapping[str, int], users: Iterable[int], counted: int, rooms: Collection[int]
     ) -> None:
-        if not self._live.members(audience):
+        if not (members := self._live.members(audience)):
             return
+        self._told += len(members)
         changes = [self._change(user_id, counted, rooms) for user_id in sorted(users)]
         self._live.broadcast_droppable(audience, "presence", {**of, "changes": changes})
 
