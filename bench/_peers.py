@@ -23,20 +23,23 @@ START_SECONDS = 30
 
 
 class Peer:
-    """One server process: `ours`, `node` or `bare`. `payload` is what every event carries, as JSON."""
+    """One server process: `ours`, `node` or `bare`. `payload` is what every event carries, as JSON.
 
-    def __init__(self, name: str, payload: str) -> None:
+    Who comes goes into a room until it holds `room_size`, then into the next.
+    """
+
+    def __init__(self, name: str, payload: str, room_size: int = 1_000_000) -> None:
         self.name = name
         python = [sys.executable, "-m", f"bench.peers.{name}"]
         self._command = [str(NODE_BIN / "node"), str(HERE / "node.mjs")] if name == "node" else python
-        self._payload = payload
+        self._arguments = (payload, str(room_size))
         self.port = 0
         self.version = ""
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
-            self._payload,
+            *self._arguments,
             cwd=HERE.parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from server.turns import ShortTurns
+from server.turns import ShortTurnedLoop
 
 TICK_SECONDS = 0.01  # how often lateness is looked at: a stall is under-reported by at most this
 YOUNG_OBJECTS, YOUNG_RUNS = 2_000, 5  # so a run of the collector looks at some 10,000 objects: a few milliseconds
@@ -95,7 +95,7 @@ def raise_descriptor_limit() -> int:
 
 def short_turned_loop() -> asyncio.AbstractEventLoop:
     """The standard loop; where the system has epoll, ten thousand ready sockets do not become one long turn."""
-    return asyncio.SelectorEventLoop(ShortTurns() if hasattr(select, "epoll") else None)
+    return ShortTurnedLoop() if hasattr(select, "epoll") else asyncio.SelectorEventLoop()
 
 
 class Collector:

@@ -1,11 +1,17 @@
-"""A selector that hands the loop ready sockets in small portions, so that thousands of them are not one long turn."""
+"""The standard loop with short turns, and one place to do things when a turn ends.
+
+Its selector hands it ready sockets in small portions, so that thousands of them are not one long turn. The loop asks
+the selector whenever it has worked everything off, so that is also where a turn ends: what waits for it costs no turn
+of its own, as `call_soon` would.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import select
 import selectors
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 TURN_SECONDS = 0.01  # what one turn of the loop should take; after a longer one fewer sockets are served in the next
@@ -24,6 +30,9 @@ class ShortTurns(selectors.BaseSelector):
         self._most = MOST_EVENTS
         self._handed = 0
         self._left = 0.0
+        self._ends: list[Callable[[], bool]] = []
+        self._is_put_off = False
+        self.report: Callable[[Exception], None] = _raise
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         fd = _fd_of(fileobj)
@@ -49,8 +58,17 @@ class ShortTurns(selectors.BaseSelector):
         changed = self._keys[key.fd] = key._replace(events=events, data=data)
         return changed
 
+    def at_end_of_turn(self, work: Callable[[], bool]) -> None:
+        """Call `work` once, when nothing is left to do in this turn, or at the end of the next at the latest.
+
+        It says whether it gave the loop anything to do: nobody looks again before the loop sleeps.
+        """
+        self._ends.append(work)
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Ready sockets, at most as many as a short turn works off; `timeout` in seconds."""
+        if self._ends and self._end_turn(has_more=timeout is not None and timeout <= 0):
+            timeout = 0
         if self._handed:
             self._adapt(time.perf_counter() - self._left)
         # Rounded up to the clock's step, or a timer would be waited for in a busy loop.
@@ -70,6 +88,21 @@ class ShortTurns(selectors.BaseSelector):
                 found.append((key, events & key.events))
         return found
 
+    def _end_turn(self, *, has_more: bool) -> bool:
+        """Whether the loop has something to do; a turn that goes on in the next is not over."""
+        if has_more and not self._is_put_off:
+            self._is_put_off = True
+            return True
+        self._is_put_off = False
+        ends, self._ends = self._ends, []
+        for work in ends:
+            try:
+                has_more |= work()
+            except Exception as error:
+                has_more = True
+                self.report(error)
+        return has_more or bool(self._ends)
+
     def _adapt(self, took: float) -> None:
         if took > TURN_SECONDS:
             self._most = max(FEWEST_EVENTS, self._most // 2)
@@ -88,6 +121,23 @@ class ShortTurns(selectors.BaseSelector):
             return self._keys[_fd_of(fileobj)]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
+
+
+class ShortTurnedLoop(asyncio.SelectorEventLoop):
+    """The standard loop on `ShortTurns`; whoever has something for the end of a turn says so to `at_end_of_turn`."""
+
+    def __init__(self) -> None:
+        turns = ShortTurns()
+        super().__init__(turns)
+        self.at_end_of_turn = turns.at_end_of_turn
+        turns.report = self._report
+
+    def _report(self, error: Exception) -> None:
+        self.call_exception_handler({"message": "Something at the end of a turn failed", "exception": error})
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _fd_of(fileobj: Any) -> int:

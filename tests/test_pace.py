@@ -117,3 +117,35 @@ async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
     assert shown["lectern_gc_pause_longest_seconds"] > 0
     assert shown["lectern_gc_pause_seconds_count"] >= 1
     pulse.close()
+
+
+def test_the_end_of_a_turn_comes_before_the_loop_sleeps_and_a_turn_later_at_the_latest() -> None:
+    done: list[str] = []
+    failures: list[object] = []
+
+    def end(name: str, *, gives_work: bool = False) -> bool:
+        done.append(name)
+        return gives_work
+
+    def gives_work() -> bool:
+        loop.call_soon(done.append, "given")
+        return end("end", gives_work=True)
+
+    async def work() -> None:
+        loop.at_end_of_turn(gives_work)
+        await asyncio.sleep(0)  # the loop has more to do: this turn goes on in the next
+        done.append("more")
+        await asyncio.sleep(0)
+        loop.at_end_of_turn(lambda: end("then sleep"))
+        await asyncio.sleep(0.001)
+        loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+        loop.at_end_of_turn(lambda: end("before it fails") and False)
+        loop.at_end_of_turn(lambda: 1 // 0 == 0)
+        loop.at_end_of_turn(lambda: end("after it failed"))
+        await asyncio.sleep(0.001)
+
+    loop = turns.ShortTurnedLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(work())
+    assert done == ["more", "end", "given", "then sleep", "before it fails", "after it failed"]
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]

@@ -12,16 +12,20 @@ def say(**value: object) -> None:
     print(json.dumps(value), flush=True)
 
 
-async def obey(broadcast: Callable[[], object]) -> None:
-    """Carry out `{times, burst, gap}` (turns, events in each, milliseconds between) until the input ends."""
+async def obey(broadcast: Callable[[int], object]) -> None:
+    """Carry out `{times, burst, gap, rooms}` (turns, events in each, milliseconds between) until the input ends.
+
+    Each event is told to the next room, by its number.
+    """
     loop = asyncio.get_running_loop()
     orders = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     while line := await orders.readline():
-        order = json.loads(line)
+        order, event = json.loads(line), 0
         for turn in range(order["times"]):
             if turn:
                 await asyncio.sleep(order["gap"] / 1000)
             for _ in range(order["burst"]):
-                broadcast()
+                broadcast(event % order["rooms"])
+                event += 1
         say(done=True)

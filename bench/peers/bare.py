@@ -15,8 +15,9 @@ UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnectio
 class Member(asyncio.Protocol):
     """As much of the handshake as the sink waits for."""
 
-    def __init__(self, members: list[asyncio.Transport]) -> None:
-        self._members, self._is_open = members, False
+    def __init__(self, rooms: list[list[asyncio.Transport]], size: int) -> None:
+        self._rooms, self._size = rooms, size
+        self._is_open = self._is_in = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -26,20 +27,24 @@ class Member(asyncio.Protocol):
         if not self._is_open:
             self._is_open = True
             self._transport.write(UPGRADED)
-        elif self._transport not in self._members:
-            self._members.append(self._transport)
+        elif not self._is_in:
+            self._is_in = True
+            if len(self._rooms[-1]) == self._size:
+                self._rooms.append([])
+            self._rooms[-1].append(self._transport)
             self._transport.write(framed('40/live,{"sid":"0"}'))
 
 
 async def main() -> None:
+    size = int(sys.argv[2])
     frame = framed('42/live,["timeline",' + sys.argv[1] + "]")
     assert json.loads(sys.argv[1])
-    members: list[asyncio.Transport] = []
-    server = await asyncio.get_running_loop().create_server(lambda: Member(members), "127.0.0.1", 0, backlog=4096)
+    rooms: list[list[asyncio.Transport]] = [[]]
+    server = await asyncio.get_running_loop().create_server(lambda: Member(rooms, size), "127.0.0.1", 0, backlog=4096)
     say(port=server.sockets[0].getsockname()[1], version=sys.version.split()[0])
 
-    def broadcast() -> None:
-        for transport in members:
+    def broadcast(room: int) -> None:
+        for transport in rooms[room]:
             transport.write(frame)
 
     await obey(broadcast)

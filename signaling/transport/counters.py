@@ -16,6 +16,7 @@ class TransportCounters:
     received: int = 0  # events received from clients
     delivered: int = 0  # packets handed to transports, one per client
     writes: int = 0  # writes to WebSocket transports; fewer than packets where coalescing gained something
+    untaken: int = 0  # of those, what the kernel did not take whole, so that the loop had to see to it
     dropped: int = 0  # droppable events skipped for a busy client
     handler_failures: int = 0  # handlers that raised or ran out of time
     foreign_origins: int = 0  # requests of a page that is neither ours nor listed

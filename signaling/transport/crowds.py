@@ -8,7 +8,7 @@ its crowd first, with what that crowd has gathered, so the order of each client 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from signaling.transport.counters import TransportCounters
 
 FEWEST_IN_A_CROWD = 3  # fewer are written to one by one
-MOST_CROWDS = 8  # kept apart in one turn; broadcasts to further rooms are given to their members at once
+MOST_CROWDS = 64  # kept apart in one turn; broadcasts to further rooms are given to their members at once
 
 
 class Audience:
@@ -61,8 +61,9 @@ class Flusher:
         self._counters = counters
         self._alone: list[Link] = []  # with frames of their own
         self._crowds: list[Audience] = []  # told something; no link is in two of them
+        self._known: set[Link] = set()  # everybody in a crowd, once there is a second one
         self._is_due = False
-        self._loop: asyncio.AbstractEventLoop | None = None  # the one it serves; asking costs a system call
+        self._at_end: Callable[[Callable[[], bool]], object] | None = None  # of the loop it serves
 
     def add(self, link: Link) -> None:
         """`link` is about to gather a frame of its own."""
@@ -72,25 +73,30 @@ class Flusher:
 
     def tell(self, audience: Audience, frame: bytes) -> None:
         """Queue `frame` for every link of the audience."""
-        if not audience.frames and not self._begins(audience):
+        frames = audience.frames
+        if not frames and not self._begins(audience):
             for link in audience.links:
                 link.write(frame)
             return
-        audience.frames.append(frame)
+        frames.append(frame)
         audience.gathered += len(frame)
         if audience.apart:
             for link in tuple(audience.apart):
                 link.write(frame)
         if audience.gathered >= FLUSH_AT:
             self._crowds.remove(audience)
+            self._known -= audience.known
             _cut(audience.write(self._counters))
 
     def take_out(self, link: Link) -> None:
         """Give `link` what its crowd has gathered for it."""
+        if self._known and link not in self._known:
+            return
         for crowd in self._crowds:
             if crowd.holds(link):
                 crowd.apart.add(link)
                 link.take(crowd.frames, crowd.gathered)
+                return
 
     def gathered_for(self, link: Link) -> int:
         """Bytes that wait for `link` in its crowd."""
@@ -102,8 +108,12 @@ class Flusher:
         """Make a crowd of it; False when these must be written to one by one."""
         if len(audience.links) < FEWEST_IN_A_CROWD or len(self._crowds) >= MOST_CROWDS:
             return False
-        if self._crowds and not all(audience.known.isdisjoint(crowd.known) for crowd in self._crowds):
-            return False
+        if self._crowds:
+            known = self._known or self._known.union(*(crowd.known for crowd in self._crowds))
+            if not known.isdisjoint(audience.known):
+                return False
+            known |= audience.known
+            self._known = known
         if self._alone:
             audience.apart.update(link for link in self._alone if link in audience.known)
         self._will_flush()
@@ -113,20 +123,27 @@ class Flusher:
     def _will_flush(self) -> None:
         if not self._is_due:
             self._is_due = True
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._flush)
+            at_end = self._at_end
+            if at_end is None:  # asking costs a system call
+                loop = asyncio.get_running_loop()
+                at_end = self._at_end = getattr(loop, "at_end_of_turn", loop.call_soon)
+            at_end(self._flush)
 
-    def _flush(self) -> None:
+    def _flush(self) -> bool:
+        """Whether somebody may have given the loop something to do: not when everything was taken at once."""
         self._is_due = False
         crowds, self._crowds = self._crowds, []
         alone, self._alone = self._alone, []
+        if self._known:
+            self._known = set()
         slow: list[Link] = []
+        untaken = self._counters.untaken
         for crowd in crowds:
             slow += crowd.write(self._counters)
         for link in alone:
             slow += link.drain()
         _cut(slow)  # last: whoever hears of it may write again
+        return self._counters.untaken != untaken
 
 
 def _cut(slow: Sequence[Link]) -> None:

@@ -30,7 +30,7 @@ from signaling.transport.limits import TransportLimits
 from signaling.transport.link import Link, accept
 from signaling.transport.origins import OriginPolicy
 from signaling.transport.siblings import Siblings, is_passed_on
-from signaling.transport.wire import Part, Wire, dumps, framed, polling_body
+from signaling.transport.wire import Part, Wire, dumps, polling_body
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 MALFORMED_LINES = 20  # log lines about malformed frames in one second; beyond it they are only counted
@@ -195,13 +195,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if socket is not None:
             socket.abort("transport error")
 
-    def tell(self, audience: Audience, packet: str) -> int:
-        """Send a packet to all of an audience; how many were reached."""
-        frame = framed(packet)
+    def tell(self, audience: Audience, frame: bytes) -> int:
+        """Send a packet, framed, to all of an audience; how many were reached."""
         self._flusher.tell(audience, frame)
         told = len(audience.links)
         if audience.others:
-            wire = Wire((packet,), frame)
+            wire = Wire(None, frame)
             told += sum(member.send(wire) for member in audience.others)
         return told
 

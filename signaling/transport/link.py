@@ -183,17 +183,20 @@ def write_all(links: Collection[Link], data: bytes, packets: int, counters: Tran
 
     Most of what a broadcast costs is here: for a client that reads it is its system call and a comparison.
     """
-    size, passed, slow = len(data), 0, []
+    size, passed, untaken, slow = len(data), 0, 0, []
     for link in links:
         try:
             send = link.send  # not called as a method: a slot is looked up faster
             written = send(data)
         except OSError:  # full, or lost: the transport meets the same, and knows what to do
             written = 0
-        if written != size and not link.hand_over(data, written):
-            passed += 1
-            if link.is_slow:
-                slow.append(link)
+        if written != size:
+            untaken += 1
+            if not link.hand_over(data, written):
+                passed += 1
+                if link.is_slow:
+                    slow.append(link)
+    counters.untaken += untaken
     told = len(links) - passed
     counters.writes += told
     counters.delivered += told * packets

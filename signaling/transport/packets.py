@@ -15,7 +15,7 @@ from signaling.transport.wire import Wire, wire_of
 MOST_ATTACHMENTS = 10  # a header claiming more is no client's we know; the connection is closed
 
 __all__ = ["ACK", "BINARY_ACK", "CONNECT", "DISCONNECT", "EVENT", "StrictPacket", "acknowledgement", "connect_error",
-           "connected", "event", "event_text", "parse", "with_attachments"]  # fmt: skip
+           "connected", "event", "event_frame", "parse", "with_attachments"]  # fmt: skip
 
 
 class _Json:
@@ -62,9 +62,9 @@ def connect_error(namespace: str, data: Mapping[str, Any]) -> Wire:
     return _text(CONNECT_ERROR, namespace, data)
 
 
-def event_text(namespace: str, name: str, payload: Any) -> str:
-    """The packet of an event that carries one object, by as few steps as there are: every broadcast begins here."""
-    return f"{_beginning(namespace, name)}{wire.dumps_fast(payload)}]"
+def event_frame(namespace: str, name: str, payload: Any) -> bytes:
+    """The frame of an event that carries one object, by as few steps as there are: every broadcast begins here."""
+    return wire.text_frame(f"{_beginning(namespace, name)}{wire.dumps_fast(payload)}]")
 
 
 @lru_cache(maxsize=256)  # names are ours and few

@@ -150,7 +150,7 @@ class LiveServer(SocketServer):
             wire = packets.event(NAMESPACE, event, (payload,))
             return sum(member.send(wire) for member in self._hub.rooms.members(room) if member not in skip)
         audience = self._hub.rooms.audience(room)
-        return 0 if audience is None else self._engine.tell(audience, packets.event_text(NAMESPACE, event, payload))
+        return 0 if audience is None else self._engine.tell(audience, packets.event_frame(NAMESPACE, event, payload))
 
     def broadcast_droppable(
         self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()

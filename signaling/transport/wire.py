@@ -52,6 +52,13 @@ def framed(part: Part) -> bytes:
     return _head(opcode, len(payload)) + payload
 
 
+def text_frame(text: str) -> bytes:
+    """`framed` of a text, by fewer steps for most lengths."""
+    payload = text.encode()
+    size = len(payload)
+    return (_MIDDLE(TEXT, 126, size) if 126 <= size < 65_536 else _head(TEXT, size)) + payload
+
+
 def _head(opcode: int, size: int) -> bytes:
     if size < 126:
         return _SHORT(opcode, size)

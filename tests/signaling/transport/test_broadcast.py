@@ -185,14 +185,14 @@ async def test_a_closing_server_waits_until_what_it_sent_is_taken(
     ],
 )
 def test_the_short_way_to_a_packet_makes_the_same_as_the_long_one(payload: dict[Any, Any]) -> None:
-    assert packets.event("/live", "said", (payload,)).parts == (packets.event_text("/live", "said", payload),)
+    assert packets.event("/live", "said", (payload,)).frame == packets.event_frame("/live", "said", payload)
 
 
 def test_a_payload_that_holds_itself_is_refused() -> None:
     payload: dict[str, Any] = {}
     payload["self"] = payload
     with pytest.raises(ValueError, match="Circular"):
-        packets.event_text("/live", "said", payload)
+        packets.event_frame("/live", "said", payload)
 
 
 async def test_what_browsers_cannot_parse_is_not_sent(live: Live, raw: RawClient) -> None:
@@ -225,8 +225,10 @@ async def test_members_of_several_rooms_hear_everything_in_the_order_of_telling(
         for number in told:
             heard[number].append(f'42/live,["said",{{"n":{count}}}]')
         if count % 10 == 9:
-            await asyncio.sleep(0)
             needed, reached = needed + len(reached), set()
+            async with asyncio.timeout(10):
+                while live.server.counters.writes - before < needed:
+                    await asyncio.sleep(0)
     assert live.server.counters.writes - before == needed  # one a client and turn
     for reader, expected in zip(sockets, heard, strict=True):
         assert [await reader.receive() for _ in expected] == expected
