@@ -23,7 +23,7 @@ class MediaListener(Protocol):
 
     def closed(self, room: int, peer: str, side: str, reason: str) -> None:
         """A connection of the peer ended: replaced, gone, timeout, never_connected, handshake_failed, room_closed,
-        draining, stood_still, or the reason given to close_peer.
+        draining, stood_still, silent, or the reason given to close_peer.
         """
 
     def worker_lost(self) -> None:

@@ -1,7 +1,8 @@
 """The worker's end of the carrier: each web process's wishes turned into calls on rooms, and what happens told back.
 
 Peers belong to the web process that opened them: when its connection ends they end, and other processes' peers live on.
-A room belongs to whoever named it and is forgotten with the last of them.
+A room belongs to whoever named it and is forgotten with the last of them. A process that stands still while another one
+lives is not waited for longer than its lease lasts: the others speak for its people from then on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -27,6 +29,10 @@ from signaling.media.values import Offer, Track, Wish
 CARRIERS = 64  # web processes; further connections are cut
 ROOMS = 1000
 TRACKS = 8  # an offer may name
+# A web process pings twice a second. Its lease may have run out so long after its last word, and then its peers end, if
+# another one lives to take its people over; after a minute it is gone, as when its machine is.
+SILENT_SECONDS, GONE_SECONDS = 10.0, 60.0
+LIVELY_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ class WebSide:
         self.carrier = carrier
         self.challenge = secrets.token_hex(16)
         self.is_known = False
+        self.heard_at = time.monotonic()
         self.peers: set[tuple[int, str]] = set()
         self.rooms: set[int] = set()
         self.deadline: asyncio.TimerHandle | None = None
@@ -83,6 +90,19 @@ class Service:
             room.close(reason)
         self.rooms.clear()
 
+    def look(self, now: float) -> None:
+        """Once in a while: whoever has been silent for too long."""
+        is_any_lively = any(side.is_known and now - side.heard_at < LIVELY_SECONDS for side in self._sides.values())
+        for side in list(self._sides.values()):
+            silent = now - side.heard_at
+            if silent > GONE_SECONDS:
+                log.warning("a web process has said nothing for a minute; cutting it")
+                side.carrier.cut()
+            elif silent > SILENT_SECONDS and is_any_lively:
+                for room_id, peer in list(side.peers):
+                    if room := self.rooms.get(room_id):
+                        room.close_peer(peer, "silent")
+
     def _stood_still(self) -> None:
         """Every connection ends; who still takes us for alive is told, and what was permitted holds for their next."""
         log.warning("stood still; ending every connection")
@@ -107,6 +127,7 @@ class Service:
         side = self._sides.get(carrier)
         if side is None:
             return
+        side.heard_at = time.monotonic()
         if not side.is_known:
             self._introduce(side, message)
             return

@@ -38,7 +38,6 @@ from signaling.media.dtls import Certificate
 from signaling.media.ice import SOCKET_BUFFER_BYTES, Mux
 from signaling.media.link import Host
 from signaling.media.load import MOST_LOAD, Load
-from signaling.media.pulse import Pulse
 from signaling.media.service import Service
 
 EXIT_PORT_TAKEN = 3
@@ -145,7 +144,7 @@ async def run(options: argparse.Namespace, sockets: list[socket.socket], candida
     gc.freeze()  # what is loaded now lives as long as the process; later collections need not look at it
     ready = {"ready": True, "incarnation": incarnation, "control": control, "udp_port": port, "candidates": candidates}
     print(json.dumps(ready), flush=True)
-    watch = asyncio.create_task(_watch(load, service.pulse, is_heard=options.beat), name="media load")
+    watch = asyncio.create_task(_watch(load, service, is_heard=options.beat), name="media load")
     try:
         await ended.wait()
         service.close("draining")
@@ -156,13 +155,14 @@ async def run(options: argparse.Namespace, sockets: list[socket.socket], candida
         mux.close()
 
 
-async def _watch(load: Load, pulse: Pulse, *, is_heard: bool) -> None:
-    """Measure what this process needs; with `is_heard` tell the supervisor that its loop turns."""
+async def _watch(load: Load, service: Service, *, is_heard: bool) -> None:
+    """Measure what this process needs and notice who is silent; if `is_heard` tell the supervisor that it lives."""
     if is_heard:
         os.set_blocking(1, False)  # a supervisor that does not read must not stop the packets
     while True:
         await asyncio.sleep(BEAT_SECONDS)
-        pulse.feel()
+        service.pulse.feel()
+        service.look(time.monotonic())
         load.measure(time.process_time(), time.monotonic())
         if is_heard:
             with contextlib.suppress(BlockingIOError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from signaling.media.ice import Mux
 from signaling.media.link import Host
 from signaling.media.load import CONNECTION_LOAD
 from signaling.media.room import PENDING_PER_USER, Room
-from signaling.media.service import Service, WebSide
+from signaling.media.service import SILENT_SECONDS, Service, WebSide
 from signaling.media.values import Track
 from tests.signaling.media.peers import PublishingPeer, SubscribingPeer
 from tests.signaling.media.wire import Described, until
@@ -148,6 +149,45 @@ async def test_of_a_peer_that_was_refused_the_worker_keeps_nothing(place: Place)
     service._subscribe(side, asked)
     assert side.peers == {(7, "bo")}
     service.close("over")
+
+
+class Wire(Carrier):
+    """A web process's line that is written down."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: None, lambda _: None)
+        self.is_open, self.said = True, list[Mapping[str, Any]]()
+
+    def send(self, message: Mapping[str, Any]) -> bool:
+        self.said.append(message)
+        return True
+
+
+async def test_a_web_process_that_stands_still_beside_a_living_one_loses_its_peers_when_its_lease_may_have_run_out(
+    place: Place,
+) -> None:
+    service = Service(place.host, "now", secret=None)
+    still, lively = Wire(), Wire()
+    for peer, carrier in (("bo", still), ("cleo", lively)):
+        service._connected(carrier)
+        service._received(carrier, {"hello": {}})
+        service._received(carrier, {"n": 1, "do": "subscribe", "room": 7, "peer": peer, "user": BO})
+    now = time.monotonic()
+    service.look(now + SILENT_SECONDS + 1)
+    assert set(service.rooms[7].subscribers) == {"bo", "cleo"}, "nobody is there who could take them over"
+    service._sides[still].heard_at = now - SILENT_SECONDS - 1
+    service.look(now)
+    assert set(service.rooms[7].subscribers) == {"cleo"}
+    told = {"tell": "closed", "room": 7, "peer": "bo", "side": "subscribe", "reason": "silent"}
+    assert still.said[-1] == told
+    assert told not in lively.said
+    service._received(still, {"n": 2, "do": "subscribe", "room": 7, "peer": "bo", "user": BO})  # it goes on
+    service.look(now)
+    assert set(service.rooms[7].subscribers) == {"bo", "cleo"}
+    service.close("over")
+    for side in service._sides.values():
+        assert side.deadline is not None
+        side.deadline.cancel()
 
 
 async def test_revisions_of_a_peer_go_on_when_it_subscribes_anew_so_that_older_news_is_known_as_such(
