@@ -20,6 +20,7 @@ from signaling.media.forward import PACED_PACKETS
 from signaling.media.ice import Mux
 from signaling.media.link import Host
 from signaling.media.load import CONNECTION_LOAD
+from signaling.media.pulse import LONGEST_PAUSE_SECONDS
 from signaling.media.room import PENDING_PER_USER, Room
 from signaling.media.service import SILENT_SECONDS, Service, WebSide
 from signaling.media.values import Track
@@ -188,6 +189,27 @@ async def test_a_web_process_that_stands_still_beside_a_living_one_loses_its_pee
     for side in service._sides.values():
         assert side.deadline is not None
         side.deadline.cancel()
+
+
+async def test_a_worker_that_stood_still_ends_every_connection_before_anything_else_and_keeps_what_is_permitted(
+    place: Place,
+) -> None:
+    service, web = Service(place.host, "now", secret=None), Wire()
+    service._connected(web)
+    service._received(web, {"hello": {}})
+    service._received(web, {"do": "permit", "room": 7, "may": [[ANA, ["microphone"]]], "order": [ANA], "revision": 5})
+    subscribe = {"do": "subscribe", "room": 7, "peer": "bo", "user": BO}
+    service._received(web, {"n": 1, **subscribe})
+    service.pulse._felt_at -= LONGEST_PAUSE_SECONDS
+    service._received(web, {"n": 2, **subscribe, "peer": "cleo"})
+    (closed,) = [said for said in web.said if said.get("tell") == "closed"]
+    assert (closed["peer"], closed["reason"]) == ("bo", "stood_still")
+    assert set(service.rooms[7].subscribers) == {"cleo"}
+    assert service.rooms[7].may == {ANA: {"microphone"}}, "whoever still takes us for alive does not say it again"
+    service.close("over")
+    side = service._sides[web]
+    assert side.deadline is not None
+    side.deadline.cancel()
 
 
 async def test_revisions_of_a_peer_go_on_when_it_subscribes_anew_so_that_older_news_is_known_as_such(
