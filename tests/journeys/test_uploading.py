@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Locator, Page, Request, expect
+from playwright.async_api import Locator, Page, Request, Route, expect
 
 from tests.api import Api
 from tests.journeys.browser import until
@@ -179,6 +179,7 @@ async def test_a_cancelled_upload_leaves_nothing_and_a_dropped_one_arrives(
         return not list(incoming.iterdir())
 
     await until(is_empty, "the part is removed", 30)
+    await cancelled_while_it_is_created(uploading, longer(program.sample, tmp_path, "nor_this.mp4"))
     await expect(uploading.row("Not this")).to_contain_text("Nothing was kept")  # also when the server has answered
     await uploading.line(FAST)
     lesson = await (await uploading.classroom.api("ana")).get("/courses/1/content")
@@ -188,6 +189,33 @@ async def test_a_cancelled_upload_leaves_nothing_and_a_dropped_one_arrives(
     await expect(page.get_by_label("Title")).to_have_value("Dropped")
     await page.get_by_label("Title").press("Enter")  # no mouse from here on
     await expect(uploading.row("Dropped").get_by_text("Ready to play")).to_be_visible(timeout=DONE_MS)
+
+
+async def cancelled_while_it_is_created(uploading: Uploading, file: Path) -> None:
+    """The server has made the lesson, and its answer comes after the person has cancelled."""
+    is_made, is_cancelled = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        is_made.set()
+        await is_cancelled.wait()
+        await route.fulfill(response=answer)
+
+    await uploading.page.route("**/courses/uploads", late)
+    await uploading.choose(file)
+    await uploading.tab.click("Upload", exact=True)
+    async with asyncio.timeout(30):
+        await is_made.wait()
+    await uploading.page.get_by_role("button", name="Cancel the upload of Nor this").click()
+    is_cancelled.set()
+    api = await uploading.classroom.api("ana")
+
+    async def is_taken_back() -> bool:
+        shown = [each for each in (await api.get("/courses/1/content")).json if each["title"] == "Nor this"]
+        return [each["error_code"] for each in shown] == ["cancelled"]
+
+    await until(is_taken_back, "the lesson is given up", 30)
+    await uploading.page.unroute("**/courses/uploads", late)
 
 
 async def test_wrong_files_are_named_and_only_the_right_one_is_sent(uploading: Uploading, tmp_path: Path) -> None:

@@ -86,6 +86,9 @@ def test_a_thumb_moves_a_lesson_on_a_phone(tab: Tab) -> None:
     page = pages.open("/app/courses/1")
     rows = page.locator(".lesson")
     expect(rows).to_have_count(4)
+    for tab_ in page.locator(".tabs a").all():  # none is behind the edge
+        box = tab_.bounding_box()
+        assert box is not None and box["x"] + box["width"] <= NARROW["width"]
     page.locator("#grip-1").scroll_into_view_if_needed()
     grip, third = page.locator("#grip-1").bounding_box(), rows.nth(2).bounding_box()
     assert grip is not None and third is not None

@@ -19,7 +19,10 @@ import { add, change, drop, find, next, settle, uploads } from "./upload_queue.j
 export { activeUploads, uploads } from "./upload_queue.js";
 
 /** @typedef {{courseId: number, kind: "video" | "audio", title: string, description: string, accessLevel: string, isPreview: boolean}} About */
-/** @typedef {{file: File, about: About, mark: string, beginning: string, canceller: AbortController}} Source beginning: by which a creation whose answer was lost is known again */
+/**
+ * @typedef {{file: File, about: About, mark: string, beginning: string, creation: Promise<any> | null, canceller: AbortController}} Source
+ * beginning: by which a creation whose answer was lost is known again; creation: it is under way
+ */
 
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000]; // between tries while the connection is away; the last one repeats
 const SAY_ALIVE_MS = 5000;
@@ -37,7 +40,7 @@ export const startUpload = async (file, about) => {
   const mark = await markOf(file);
   const same = uploads.value.find(({ key, phase, courseId }) => phase === "interrupted" && courseId === about.courseId && marks.get(key) === mark);
   const key = same?.key ?? add({ courseId: about.courseId, kind: about.kind, title: about.title, fileName: file.name, total: file.size, sent: 0, phase: "waiting", contentId: null });
-  sources.set(key, { file, about, mark, beginning: newId(), canceller: new AbortController() });
+  sources.set(key, { file, about, mark, beginning: newId(), creation: null, canceller: new AbortController() });
   change(key, { phase: "waiting" });
   void pump();
 };
@@ -47,7 +50,7 @@ export const continueWith = async (key, file) => {
   const upload = find(key);
   if (!upload || (await markOf(file)) !== marks.get(key)) return OTHER_FILE;
   const { courseId, kind, title } = upload;
-  sources.set(key, { file, mark: marks.get(key) ?? "", beginning: newId(), canceller: new AbortController(), about: { courseId, kind, title, description: "", accessLevel: "", isPreview: false } });
+  sources.set(key, { file, mark: marks.get(key) ?? "", beginning: newId(), creation: null, canceller: new AbortController(), about: { courseId, kind, title, description: "", accessLevel: "", isPreview: false } });
   change(key, { phase: "waiting", reason: "" });
   void pump();
   return "";
@@ -69,6 +72,7 @@ export const resumeUpload = (key) => {
 /** @param {number} key what has arrived is removed */
 export const cancelUpload = (key) => {
   const contentId = find(key)?.contentId ?? null;
+  const source = sources.get(key);
   change(key, { phase: "cancelled" });
   stop(key);
   sources.delete(key);
@@ -76,8 +80,27 @@ export const cancelUpload = (key) => {
     over(contentId);
     // Without an answer it runs out by itself.
     giveUp(contentId).catch(() => undefined).finally(() => renew(`/courses/${find(key)?.courseId}`));
+  } else if (source?.creation) {
+    void takeBack(source);
   }
   void pump();
+};
+
+/** What was cancelled while it was being created: it is waited for, asked for again if need be, and then given up. @param {Source} source */
+const takeBack = async ({ file, about, beginning, creation }) => {
+  const { signal } = new AbortController();
+  for (const pause of PAUSES_MS) {
+    try {
+      const { id } = await (creation ?? begin(file, about, beginning, { signal }));
+      await giveUp(id);
+      return renew(`/courses/${about.courseId}`);
+    } catch (thrown) {
+      if (!goesOn(asApiError(thrown))) return undefined;
+      creation = null;
+      await pauseOrOnline(pause, signal);
+    }
+  }
+  return undefined; // it runs out by itself
 };
 
 /** @param {number} key */
@@ -133,14 +156,15 @@ const carry = async (key, source, signal) => {
 };
 
 /** @param {number} key @param {Source} source @param {AbortSignal} signal */
-const sendAll = async (key, { file, about, mark, beginning }, signal) => {
+const sendAll = async (key, source, signal) => {
+  const { file, about, mark } = source;
   let contentId = find(key)?.contentId ?? null;
   let offset = 0;
   if (contentId === null) {
-    const content = await begin(file, about, beginning, { signal });
-    contentId = /** @type {number} */ (content.id);
-    change(key, { contentId });
+    contentId = await created(source);
+    if (find(key)?.phase !== "cancelled") change(key, { contentId });
     renew(`/courses/${about.courseId}`);
+    if (signal.aborted) throw new Aborted();
     if (about.description) await api.patch(`/content/${contentId}`, { description: about.description }); // too long for a header
   } else {
     offset = await received(contentId, { signal });
@@ -167,6 +191,16 @@ const sendAll = async (key, { file, about, mark, beginning }, signal) => {
   change(key, { phase: "processing" });
   renew(`/courses/${about.courseId}`);
   void look();
+};
+
+/** The number of a lesson that is being made: nothing breaks this off, or nobody would know what came of it. @param {Source} source @returns {Promise<number>} */
+const created = async (source) => {
+  source.creation ??= begin(source.file, source.about, source.beginning, { signal: new AbortController().signal });
+  try {
+    return (await source.creation).id;
+  } finally {
+    source.creation = null;
+  }
 };
 
 /** Whether the same upload may go on after this. @param {ApiError} error */
