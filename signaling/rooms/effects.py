@@ -65,7 +65,7 @@ async def ended(work: Work, row: LiveSession, event: TimelineEvent) -> None:
 
 
 async def joined(work: Work, row: LiveSession, event: TimelineEvent) -> None:
-    await begin_stays(work, row, [event])
+    await begin_stays(work, [(row, [event])])
 
 
 async def left(work: Work, row: LiveSession, event: TimelineEvent) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,22 +91,31 @@ async def append(
     work: Work, live_session_id: int, events: Sequence[TimelineEvent], extra: dict[str, Any] | None
 ) -> None:
     """Write numbered events; the first one keeps what the acknowledgement adds."""
-    rows = [
-        {
-            "live_session_id": live_session_id,
-            "seq": event.seq,
-            "at": event.at,
-            "type": event.type,
-            "actor_id": event.actor_id,
-            "client_id": event.client_id,
-            "payload": dict(event.payload),
-            "answer": (extra or None) if index == 0 else None,
-            "line_seq": event.payload["seq"] if event.type in CHANGE_TYPES else None,
-        }
-        for index, event in enumerate(events)
-    ]
+    rows = [_row(live_session_id, event, extra if index == 0 else None) for index, event in enumerate(events)]
     with work.session.no_autoflush:
         await work.execute(insert(_EVENTS), rows)
+
+
+async def append_joined(work: Work, joined: Mapping[int, Sequence[TimelineEvent]]) -> None:
+    """Write numbered events of several live sessions."""
+    rows = [_row(live_session_id, event, None) for live_session_id, events in joined.items() for event in events]
+    if rows:
+        with work.session.no_autoflush:
+            await work.execute(insert(_EVENTS), rows)
+
+
+def _row(live_session_id: int, event: TimelineEvent, extra: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "live_session_id": live_session_id,
+        "seq": event.seq,
+        "at": event.at,
+        "type": event.type,
+        "actor_id": event.actor_id,
+        "client_id": event.client_id,
+        "payload": dict(event.payload),
+        "answer": extra or None,
+        "line_seq": event.payload["seq"] if event.type in CHANGE_TYPES else None,
+    }
 
 
 async def empty_room(read: Reading, row: LiveSession) -> Room:

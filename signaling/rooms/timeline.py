@@ -7,7 +7,7 @@ transaction (REST, jobs); writer.py groups sockets' commands into transactions o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,6 +59,45 @@ class Scene:
     room: Room
     kept_seq: int = 0
     events: list[TimelineEvent] = field(default_factory=list)
+
+
+class _Entries:
+    """What those who enter one room in one transaction come to. `held` is since when seats only are held."""
+
+    def __init__(self, held: Mapping[seating.Seat, datetime], now: datetime) -> None:
+        self._held, self._now = held, now
+        self.scene: Scene
+        self.joined: list[TimelineEvent] = []
+        self.seats: dict[str, seating.Seat] = {}  # by connection
+        self.late: dict[int, str] = {}  # back after so long that attendance has a gap, with their roles
+
+    @property
+    def begun(self) -> set[seating.Seat]:
+        """Whose stay begins with this transaction."""
+        room = self.scene.row.id
+        return {(room, event.payload["user_id"]) for event in self.joined} | {(room, who) for who in self.late}
+
+    def is_lapsed(self, scene: Scene, wish: Enter, seat_held: timedelta) -> bool:
+        """Whether the seat was held for longer than seats are."""
+        seen_at = self._held.get((scene.row.id, wish.user_id))
+        return seen_at is not None and self._now - seen_at > seat_held
+
+    def judged(self, scene: Scene, wish: Enter) -> Judged:
+        """Decide in the room as it is with those before."""
+        try:
+            decided = decide(scene.room, wish)
+        except LecternError as refusal:
+            return refusal
+        self.scene = scene
+        self.seats[wish.connection_id] = seat = (scene.row.id, wish.user_id)
+        events = _numbered(scene.room, decided, self._now)
+        for event in events:
+            scene.room = evolve(scene.room, event)
+        self.joined += events
+        away = self._now - self._held.get(seat, self._now)
+        if away > seating.BRIDGED and not (events or wish.stayed):
+            self.late[wish.user_id] = wish.role
+        return Answer(events[0].seq if events else scene.room.seq, self._now, is_unchanged=not events)
 
 
 class Timeline:
@@ -121,46 +160,46 @@ class Timeline:
             decided = decided if is_last else ()
         answer = await self._append(work, scene, decided, actor_id, client_id)
         if isinstance(command, Enter):
-            await seating.connect(work, scene.row, [command], self.lease_id)
+            await seating.connect(work, {command.connection_id: (scene.row.id, command.user_id)}, self.lease_id)
         return answer
 
-    async def judge_entries(self, work: Work, live_session_id: int, wishes: Sequence[Enter]) -> list[Judged]:
-        """Like judge() for each, in order, with as many statements as for one; refusals are returned, not raised."""
-        scene = await self._scene(work, live_session_id)
-        held = await seating.held_since(work, live_session_id, {wish.user_id for wish in wishes})
-        lapsed = {user_id for user_id, seen_at in held.items() if work.now - seen_at > self.seat_held}
-        judged, entered, joined = list[Judged](), list[Enter](), list[TimelineEvent]()
-        late: dict[int, str] = {}  # back after so long that attendance has a gap, with their roles
-        for wish in wishes:
-            if wish.user_id in lapsed:  # their old stay ends first
-                judged.append(await self._judge_alone(work, live_session_id, wish))
-                continue
+    async def judge_entries(self, work: Work, wishes: Mapping[int, Sequence[Enter]]) -> list[Judged]:
+        """Like judge() for each wish of each live session, in order, with as many statements as for one.
+
+        Refusals are returned, not raised.
+        """
+        await self._scenes(work, wishes)
+        held = await seating.held_since(work, {(room, wish.user_id) for room in wishes for wish in wishes[room]})
+        judged = list[Judged]()
+        entries = [_Entries(held, work.now) for _ in wishes]
+        for entered, (room, wished) in zip(entries, wishes.items(), strict=True):
             try:
-                decided = decide(scene.room, wish)
-            except LecternError as refusal:
-                judged.append(refusal)
+                scene = await self._scene(work, room)
+            except Missing as refusal:
+                judged += [refusal] * len(wished)
                 continue
-            entered.append(wish)
-            events = _numbered(scene.room, decided, work.now)
-            for event in events:
-                scene.room = evolve(scene.room, event)
-            joined += events
-            away = work.now - held.get(wish.user_id, work.now)
-            if away > seating.BRIDGED and not (events or wish.stayed):
-                late[wish.user_id] = wish.role
-            seq = events[0].seq if events else scene.room.seq
-            judged.append(Answer(seq, work.now, is_unchanged=not events))
-        if joined:
-            scene.row.last_seq = scene.room.seq
-            await seating.begin_stays(work, scene.row, joined)
-            await timeline_log.append(work, live_session_id, joined, None)
-            scene.events = sorted([*scene.events, *joined], key=lambda event: event.seq)
-        if late:
-            await seating.begin_again(work, scene.row, late)
-        if entered:
-            begun = {event.payload["user_id"] for event in joined} | late.keys()
-            await seating.connect(work, scene.row, entered, self.lease_id, begun=begun)
+            for wish in wished:
+                if entered.is_lapsed(scene, wish, self.seat_held):  # their old stay ends first
+                    judged.append(await self._judge_alone(work, room, wish))
+                else:
+                    judged.append(entered.judged(scene, wish))
+        await self._write_entries(work, [each for each in entries if each.seats])
         return judged
+
+    async def _write_entries(self, work: Work, entries: Sequence[_Entries]) -> None:
+        """What the wishes of each room came to, all rooms' rows together."""
+        for each in entries:
+            if each.joined:
+                each.scene.row.last_seq = each.scene.room.seq
+                each.scene.events = sorted([*each.scene.events, *each.joined], key=lambda event: event.seq)
+        await seating.begin_stays(work, [(each.scene.row, each.joined) for each in entries])
+        await timeline_log.append_joined(work, {each.scene.row.id: each.joined for each in entries})
+        for each in entries:
+            if each.late:
+                await seating.begin_again(work, each.scene.row, each.late)
+        seats = {connection_id: seat for each in entries for connection_id, seat in each.seats.items()}
+        if seats:
+            await seating.connect(work, seats, self.lease_id, begun={seat for each in entries for seat in each.begun})
 
     async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:
         try:
@@ -215,6 +254,19 @@ class Timeline:
         row = await work.get(LiveSession, live_session_id, for_update=True)
         if row is None:
             raise Missing()
+        return await self._set(work, row)
+
+    async def _scenes(self, work: Work, live_session_ids: Iterable[int]) -> None:
+        """Several at once; always locked in the same order. Those that do not exist are left out."""
+        wanted = sorted(set(live_session_ids).difference(work.scratch.get(Scene, ())))
+        if len(wanted) > 1:
+            rows = select(LiveSession).where(LiveSession.id.in_(wanted)).order_by(LiveSession.id).with_for_update()
+            for row in list(await work.scalars(rows.execution_options(populate_existing=True))):
+                await self._set(work, row)
+
+    async def _set(self, work: Work, row: LiveSession) -> Scene:
+        live_session_id = row.id
+        scenes: dict[int, Scene] = work.scratch.setdefault(Scene, {})
         entry = self.registry.known(live_session_id)
         if entry is not None and entry.epoch == row.epoch and entry.room.seq <= row.last_seq:
             room, missed = entry.room, list[TimelineEvent]()

@@ -157,7 +157,7 @@ class Writer:
         """The outcomes of one command, or of many alike."""
         room, commands = batch[0].live_session_id, [wanted.command for wanted in batch]
         if isinstance(commands[0], Enter):
-            return await self._timeline.judge_entries(work, room, commands)
+            return await self._timeline.judge_entries(work, _by_room(batch))
         if isinstance(commands[0], Vacate):
             return await self._timeline.judge_vacancies(work, room, commands)
         (wanted,) = batch
@@ -171,15 +171,25 @@ class Writer:
 
 
 def _batches(group: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-    """The group in order; neighbors of a kind in IN_RUNS together for each room, all others one at a time."""
+    """The group in order, one at a time; but neighbors that go together, and those of all rooms together that enter."""
     for kind, run in groupby(group, key=lambda wanted: type(wanted.command)):
+        if kind not in IN_RUNS:
+            yield from ([wanted] for wanted in run)
+            continue
         by_room: dict[int, list[Wanted]] = {}
         for wanted in run:
-            if kind in IN_RUNS:
-                by_room.setdefault(wanted.live_session_id, []).append(wanted)
-            else:
-                yield [wanted]
-        yield from by_room.values()
+            by_room.setdefault(wanted.live_session_id, []).append(wanted)
+        if kind is Enter:
+            yield [wanted for room in by_room.values() for wanted in room]
+        else:
+            yield from by_room.values()
+
+
+def _by_room(batch: Sequence[Wanted]) -> dict[int, list[Enter]]:
+    entering: dict[int, list[Enter]] = {}
+    for wanted in batch:
+        entering.setdefault(wanted.live_session_id, []).append(wanted.command)
+    return entering
 
 
 def _settle(future: asyncio.Future[Answer], outcome: Answer | Exception) -> None:

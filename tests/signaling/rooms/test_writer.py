@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from server.db.database import Database, Work
-from server.errors import Internal
+from server.errors import Internal, Missing
 from server.live_sessions import people
 from server.live_sessions.tables import LiveSessionEvent, Participation, RoomConnection
 from server.metrics import Metrics
@@ -215,3 +215,49 @@ async def test_a_command_that_breaks_its_transaction_fails_alone(
     assert [(e.seq, e.payload["text"]) for e in events] == [
         (before + place, f"line {number}") for place, number in enumerate((0, 1, 3, 4), 1)
     ]
+
+
+async def test_several_rooms_are_entered_in_one_transaction_each_as_by_itself(database: Database, world: World) -> None:
+    """Bo comes back to a held seat in one and is new in the other; Dan is only held in the one he does not enter.
+
+    A class that is not there is nobody's fault but of who asks for it, and changes nothing for the others.
+    """
+    bo, cleo, dan = (world.id_of(name) for name in ("bo", "cleo", "dan"))
+    one, other = [(await world.live_session(students=["bo", "cleo", "dan"])).id for _ in range(2)]
+    nowhere = other + 1_000
+    told: list[tuple[int, list[int]]] = []
+    registry = Registry(
+        database,
+        lambda room, epoch, events, *_: told.append((room, [e.payload["user_id"] for e in events])),
+        lambda _: True,
+    )
+    for room in (one, other):
+        await registry.entry(room)
+    timeline = Timeline(database, registry)
+    timeline.lease_id = await take_lease(database)
+
+    def enters(user_id: int, room: int) -> Enter:
+        return Enter(user_id, str(user_id), None, "student", f"{user_id} in {room}")
+
+    async with database.work() as work:
+        await timeline.judge_entries(work, {one: [enters(bo, one), enters(dan, one)]})
+        await timeline.judge_vacancies(work, one, [Vacate(who, f"{who} in {one}") for who in (bo, dan)])
+        timeline.tell_after_commit(work)
+    told.clear()
+    wishes = {other: [enters(bo, other), enters(cleo, other), enters(bo, other)], nowhere: [enters(bo, nowhere)],
+              one: [enters(bo, one), enters(cleo, one)]}  # fmt: skip
+    async with database.work() as work:
+        judged = await timeline.judge_entries(work, wishes)
+        timeline.tell_after_commit(work)
+    await registry.close()
+    assert [type(each) is Missing for each in judged] == [False, False, False, True, False, False]
+    answers = [each for each in judged if isinstance(each, Answer)]
+    assert [answer.is_unchanged for answer in answers] == [False, False, True, True, False]
+    assert told == [(one, [cleo]), (other, [bo, cleo])]
+    async with database.read() as read:
+        stays = select(Participation.live_session_id, Participation.user_id, Participation.last_seen_at.is_not(None))
+        assert set((await read.execute(stays.where(Participation.left_at.is_(None)))).all()) == {
+            (one, bo, False), (one, cleo, False), (one, dan, True), (other, bo, False), (other, cleo, False),
+        }  # fmt: skip
+        tabs = set(await read.scalars(select(RoomConnection.connection_id)))
+        assert tabs == {f"{bo} in {one}", f"{cleo} in {one}", f"{bo} in {other}", f"{cleo} in {other}"}
