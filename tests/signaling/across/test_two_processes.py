@@ -9,10 +9,8 @@ from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis as RedisClient
 
 from server.app import GATEWAY, drain
-from server.courses.tables import Course
-from server.events import EnrollmentEnded
 from server.http.keys import DATABASE, ROOMS
-from server.live_sessions.commands import CutOff, EndLiveSession, StartLiveSession
+from server.live_sessions.commands import EndLiveSession, StartLiveSession
 from signaling.bus import ROOM
 from tests.factories import World
 from tests.services import Redis
@@ -61,21 +59,6 @@ async def test_what_a_draining_process_still_writes_is_told_at_once(
         await _start(processes[0], room, world.id_of("ana"))
         assert (await bo.hear("notification"))["type"] == "live_session_started"
         assert (await bo.hear("live_session"))["status"] == "live"
-
-
-async def _revoke(server: TestServer, course: Course, user_id: int) -> None:
-    async with server.app[DATABASE].work() as work:
-        await server.app[ROOMS].perform(work, CutOff(course.id, user_id))
-        work.announce(EnrollmentEnded(course.id, user_id, is_revoked=True))
-
-
-async def test_who_is_revoked_here_is_out_there(processes: list[TestServer], world: World, open_tab: Open) -> None:
-    course = await world.course("ana", ["bo"])
-    room = (await world.live_session(course=course)).id
-    bo = await open_tab(1, "bo")
-    await bo.wish("join", live_session_id=room)
-    await _revoke(processes[0], course, world.id_of("bo"))
-    assert (await bo.hear("room_closed"))["reason"] == "revoked"
 
 
 async def test_without_redis_everything_arrives_within_three_seconds(
