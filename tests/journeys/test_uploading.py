@@ -238,7 +238,7 @@ async def test_whoever_signs_in_next_does_not_see_them_and_the_same_person_goes_
     uploading: Uploading, tmp_path: Path
 ) -> None:
     page, classroom = uploading.page, uploading.classroom
-    file = longer(classroom.program.sample, tmp_path, "my_wave.mp4")
+    file = longer(classroom.program.sample, tmp_path, "my_wave.mp4", 8_000_000)  # half a minute: it is not over before
     await uploading.choose(file)
     await uploading.line(SLOW)
     await uploading.tab.click("Upload", exact=True)
