@@ -98,6 +98,8 @@ async def test_classes_are_spread_and_one_whose_worker_is_killed_goes_on_at_anot
             (hit.room, "worker_lost")
         }
     await hit.bo.until(lambda tab: [e["type"] for e in tab.events].count("track_unpublished") == 2)
+    late = await hit.bo.wish("media_answer", live_session_id=hit.room, revision=1, sdp="v=0")  # to the worker that was
+    assert late["error"]["code"] == "media_refused"
     again = await with_media(fleet, world, hit.room, hit.ana, hit.bo)
     assert again.worker == spared.worker
     tracks = [e["type"] for e in hit.bo.events if e["type"].startswith("track_")]
