@@ -1,9 +1,13 @@
-"""Tables for spreadsheets (RFC 4180): cells that a spreadsheet would take for a formula begin with an apostrophe."""
+"""Tables for spreadsheets (RFC 4180): what a spreadsheet would take for a formula has an apostrophe before it.
+
+Also in the middle of a cell: where the system's list separator is a semicolon, a spreadsheet parts the cells there.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -13,6 +17,7 @@ from server.wire import rfc3339
 
 Cell = str | int | float | datetime | None
 _FORMULA, _CONTROL = "=+-@＝＋－＠", "\t\r\n"
+_INSIDE = re.compile(rf"([;{_CONTROL}]\s*)(?=[{re.escape(_FORMULA)}])")
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -35,6 +40,10 @@ def _cell(value: Cell) -> str | int | float:
         return ""
     if isinstance(value, datetime):
         return rfc3339(value)
-    if isinstance(value, str) and (value.lstrip()[:1] in tuple(_FORMULA) or value[:1] in tuple(_CONTROL)):
-        return f"'{value}"
-    return value
+    return _harmless(value) if isinstance(value, str) else value
+
+
+def _harmless(text: str) -> str:
+    begins = text[:1] if text[:1] in tuple(_CONTROL) else ""
+    is_formula = begins or text.lstrip()[:1] in tuple(_FORMULA)
+    return ("'" if is_formula else "") + begins + _INSIDE.sub(r"\1'", text[len(begins) :])

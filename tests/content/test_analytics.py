@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -28,7 +30,7 @@ MOST_QUERIES = 16
 RANGES = st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)).map(sorted), max_size=8)
 
 
-async def report(client: Api, content_id: int, revision: int, *watched: list[float]) -> None:
+async def report(client: Api, content_id: int, revision: int, *watched: Sequence[float]) -> None:
     body = {"position_seconds": watched[-1][1], "watched": list(watched), "revision": revision}
     assert (await client.put(f"/content/{content_id}/progress", body)).status == 200
 
@@ -53,6 +55,16 @@ def test_a_spreadsheet_runs_nothing_that_people_wrote() -> None:
     evil = ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "\r=1", "＝1", 'a"b,c', "fine", "-"]
     cells = [row[0] for row in csv.reader(io.StringIO(as_csv(["title"], [[each] for each in evil])))][1:]
     assert cells == ["'=1+1", "'+1", "'-1", "'@x", "' =1", "'\t=1", "'\r=1", "'＝1", 'a"b,c', "fine", "'-"]
+    parted = {
+        "x;=1": "x;'=1",
+        "x;\t @y": "x;\t '@y",
+        "x\n-1": "x\n'-1",
+        ";+1": ";'+1",
+        "\r\n=1": "'\r\n'=1",
+        "a; b-c": "a; b-c",
+    }
+    for given_, shown in parted.items():
+        assert list(csv.reader(io.StringIO(as_csv(["title"], [[given_]]), newline="")))[1:] == [[shown]]
     assert as_csv(["n"], [[-1.5], [None]]) == 'n\r\n-1.5\r\n""\r\n'
 
 
@@ -92,6 +104,54 @@ async def test_a_lesson_is_counted_second_by_second_and_day_by_day(api: ApiOf, w
         assert (await api(person).get(f"/content/{row.id}/analytics")).code == code
         assert (await api(person).get(f"/courses/{course.id}/analytics")).code == code
     assert (await api("ana").get(f"/content/{row.id}/analytics?days=0")).code == "invalid"
+
+
+async def test_counted_anew_from_what_people_did_it_is_the_same(api: ApiOf, world: World) -> None:
+    people, chance = ["bo", "cleo", "dan", "eve"], random.Random(11)
+    course = await world.course("ana", people)
+    lengths = {(await world.content(course, duration_seconds=float(n), title=str(n))).id: n for n in (20, 31)}
+    seen: dict[tuple[int, str], set[int]] = {}
+    played: Counter[int] = Counter()
+    likes: dict[tuple[int, str], str] = {}
+    said: Counter[int] = Counter()
+    for content_id, length in lengths.items():
+        for person in chance.sample(people, 3):
+            ranges: list[list[int]] = [sorted(chance.sample(range(length + 1), 2)) for _ in range(3)]
+            await report(
+                api(person), content_id, 1, *ranges
+            )  # the first report counts whole, up to the lesson's length
+            seen[content_id, person] = {second for a, b in ranges for second in range(a, b)}
+            played[content_id] += min(sum(b - a for a, b in ranges), length)
+            for reaction in chance.sample(["like", "love", "insightful"], 2):
+                await api(person).put(f"/content/{content_id}/like", {"reaction": reaction})
+                likes[content_id, person] = reaction
+            comment = (await api(person).post(f"/content/{content_id}/comments", {"body": "So"})).json["id"]
+            if chance.random() < 0.5:
+                await api(person).delete(f"/comments/{comment}")
+            else:
+                said[content_id] += 1
+    found = (await api("ana").get(f"/courses/{course.id}/analytics")).json
+    assert {one["content_id"] for one in found["content"]} == lengths.keys()
+    for one in found["content"]:
+        content_id, length = one["content_id"], lengths[one["content_id"]]
+        mine = {person: seconds for (of, person), seconds in seen.items() if of == content_id}
+        shares = [100 * len(seconds) / length for seconds in mine.values()]
+        assert (one["unique_viewers"], one["completed_count"]) == (3, sum(share >= 90 for share in shares))
+        assert one["average_percent"] == pytest.approx(sum(shares) / 3, abs=0.1)
+        assert (one["watch_seconds"], one["comment_count"]) == (played[content_id], said[content_id])
+        of_it = Counter(reaction for (of, _), reaction in likes.items() if of == content_id)
+        assert {name: many for name, many in one["reactions"].items() if many} == dict(of_it)
+        line = (await api("ana").get(f"/content/{content_id}/analytics")).json["retention"]["viewers"]
+        assert line == [sum(second in seconds for seconds in mine.values()) for second in range(length)]
+    totals = found["totals"]
+    assert (totals["watch_seconds"], totals["comment_count"]) == (played.total(), said.total())
+    assert (totals["like_count"], totals["unique_viewers"]) == (len(likes), len({person for _, person in seen}))
+    today = found["days"][-1]
+    assert (today["watch_seconds"], today["comments"], today["reactions"]) == (
+        played.total(),
+        said.total(),
+        len(likes),
+    )
 
 
 async def test_a_course_sums_its_lessons_and_who_came(api: ApiOf, world: World) -> None:
