@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from server.turns import ShortTurnedLoop
 
 TICK_SECONDS = 0.01  # how often lateness is looked at: a stall is under-reported by at most this
-YOUNG_OBJECTS, YOUNG_RUNS = 2_000, 5  # so a run of the collector looks at some 10,000 objects: a few milliseconds
+YOUNG_OBJECTS = 10_000  # a run of the collector looks at so many: a few milliseconds
 OLD_SECONDS = 0.1  # what outlived the young runs is looked at once this often, and then kept out of later runs
 FULL_SECONDS = 300.0  # everything is looked at this often, if that is expected to take no longer than
 FULL_PAUSE_SECONDS = 0.04
@@ -101,9 +101,9 @@ def short_turned_loop() -> asyncio.AbstractEventLoop:
 class Collector:
     """The garbage collector in bounded portions.
 
-    Young runs stay automatic. What outlives them is looked at soon, in small amounts, and then kept out of later runs,
-    which would otherwise walk through every client each time. What turns to garbage in there waits for a full run:
-    they come when they are short (few clients), or when much has gathered.
+    Young runs stay automatic. What outlives them is looked at once, soon, in small amounts, and then kept out of
+    later runs, which would otherwise walk through every client each time. What turns to garbage in there waits for a
+    full run: they come when they are short (few clients), or when much has gathered.
     """
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class Collector:
         self._blocks = 0
 
     def start(self) -> None:
-        gc.set_threshold(YOUNG_OBJECTS, YOUNG_RUNS, 1_000_000_000)
+        gc.set_threshold(YOUNG_OBJECTS, 1_000_000_000, 1_000_000_000)
         self.full()
         self._again()
 
@@ -131,7 +131,7 @@ class Collector:
 
     def _look(self) -> None:
         self._again()
-        if gc.get_count()[2]:  # a young run has handed something on
+        if gc.get_count()[1]:  # a young run has handed something on
             gc.collect()
             gc.freeze()
         elif time.monotonic() - self._full_at > FULL_SECONDS and self.is_full_due(sys.getallocatedblocks()):
