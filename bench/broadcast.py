@@ -20,12 +20,13 @@ from bench._peers import Peer, install
 from bench._sink import Sink
 from signaling.transport.wire import framed
 
-SIZES, NAMES, ROUNDS, BURST = ("30", "33x30", "300", "1000"), ("ours", "node", "bare"), 3, 20
-PACED_DELIVERIES, BURST_DELIVERIES = 150_000, 1_000_000  # in one round; together over two seconds of CPU each
+SIZES, NAMES, ROUNDS, BURST = ("30", "33x30", "300", "1000"), ("ours", "node", "bare"), 6, 20
+QUICK_ROUNDS = 2
+PACED_DELIVERIES, BURST_DELIVERIES = 75_000, 500_000  # in one round; together over two seconds of CPU each
 MUST = {"paced": 0.7, "together": 0.7, "burst": 0.4}  # of Node's
 AIM = {"paced": 0.5, "together": 0.5, "burst": 0.3}
 AIM_OF_BARE = 1.3
-EMPTY_TURNS = {"paced": 2000, "together": 500, "burst": 500}
+EMPTY_TURNS = {"paced": 1000, "together": 250, "burst": 250}
 TOLD = {
     "live_session_id": 17,
     "epoch": "b2f1c09a55d1",
@@ -45,13 +46,14 @@ async def main() -> int:
     parser.add_argument("--sizes", default=",".join(SIZES))
     given = parser.parse_args()
     install()
-    print(f"server CPU per delivery, frames of {FRAME_BYTES} bytes, {1 if given.quick else ROUNDS} rounds:")
+    rounds = QUICK_ROUNDS if given.quick else ROUNDS
+    print(f"server CPU per delivery, frames of {FRAME_BYTES} bytes, {rounds} rounds:")
     is_missed = False
     for kind in given.sizes.split(","):
         *many, size = map(int, kind.split("x"))
         rooms = many[0] if many else 1
         which = f"{rooms} rooms of {size}" if many else f"room of {size:>4}"
-        spent = await measured(rooms, size, rounds=1 if given.quick else ROUNDS)
+        spent = await measured(rooms, size, rounds=rounds)
         for shape, by_name in spent.items():
             ours, of_node, of_bare = by_name["ours"], *(by_name["ours"] / by_name[n] for n in ("node", "bare"))
             verdict = "missed" if of_node > MUST[shape] else "met"
