@@ -26,7 +26,7 @@ from signaling.rooms.timeline import Answer, Judged, Timeline
 GROUP = 64  # commands in one transaction; the rest wait for the next
 HOLD_SECONDS = 0.15  # after it a transaction takes no more: other processes wait for its rows, LOCK_MS at most
 IN_RUNS = (Enter, Vacate)  # what many people do at the same moment; neighbors in one group share their statements
-CROWD, CROWD_SECONDS = 8, 0.1  # so many coming and going at once, and nothing else in line: more are waited for
+CROWD, CROWD_SECONDS = 8, 0.04  # so many coming and going at once, and nothing else in line: more are waited for
 WAITING = 2_000  # commands waiting in one lane; more are refused with `away`, to be sent again
 log = structlog.get_logger(__name__)
 Show = Callable[[Reading], Awaitable[Mapping[str, Any]]]
