@@ -5,8 +5,8 @@ presence told to everybody and the seat committed. Node's side is the WebSocket 
 no database. A real server process on SQLite; the crowd is this process. CPU time of the server process is counted, all
 its threads, until it is quiet again; at most AT_ONCE tabs are on their way at a time, as behind a busy network.
 
-Both servers are warm: Node's figure is the best of three crowds, of which the first lets it compile its code; ours has
-seen one crowd of the same shape, in other classes and of other people. The first crowd of each is told beside it.
+Of both servers the best of three crowds counts, of which the first warms them; ours are other people in other classes
+each time. What the first crowd of each costs is told beside it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.factories import NO_PASSWORD, Person, World
 from tests.program import Program
 
 HOST = "127.0.0.1"
-PEOPLE, AT_ONCE = 1_000, 100
+PEOPLE, AT_ONCE, CROWDS = 1_000, 100, 3
 SHAPES = ((1, 1_000), (20, 50))  # rooms, people in each
 MUST_OF_NODE, AIM_OF_NODE = 4.0, 1.5
 MUST_BACK_SECONDS, AIM_BACK_SECONDS = 15.0, 8.0
@@ -65,22 +65,27 @@ async def main() -> int:
 
 
 async def one_shape(program: Program, rooms: int, each: int, bare: float) -> bool:
-    others, seats = await furnished(program, rooms, each)
-    await left(await entered(program, others[:1]))
+    crowds = await furnished(program, rooms, each)
+    await left(await entered(program, crowds[0][:1]))
     before = resident_kib(program.pid)
-    _, cold, tabs = await counted(program.pid, entered(program, others), len(others))
-    await left(tabs)
-    await quiet(partial(cpu_seconds, program.pid))
-    took, cost, tabs = await counted(program.pid, entered(program, seats), len(seats))
-    idle = (resident_kib(program.pid) - before) / len(seats)
-    back = reached(seats, tabs)
-    await left(tabs)
-    await quiet(partial(cpu_seconds, program.pid))
-    took_again, cost_again, tabs = await counted(program.pid, entered(program, seats, back), len(seats))
-    await left(tabs)
+    firsts, returns = list[float](), list[tuple[float, float]]()
+    idle = 0.0
+    for seats in crowds:
+        _, cost, tabs = await counted(program.pid, entered(program, seats), len(seats))
+        firsts.append(cost)
+        idle = (resident_kib(program.pid) - before) / len(seats)
+        back = reached(seats, tabs)
+        await left(tabs)
+        await quiet(partial(cpu_seconds, program.pid))
+        took_again, cost_again, tabs = await counted(program.pid, entered(program, seats, back), len(seats))
+        returns.append((cost_again, took_again))
+        await left(tabs)
+        await quiet(partial(cpu_seconds, program.pid))
+    cold, cost, cost_again = firsts[0], min(firsts), min(cost for cost, _ in returns)
+    took_again = max(took for _, took in returns)
     print(f"{rooms} room(s) of {each}, {AT_ONCE} tabs on their way at once:")
-    print(f"  a crowd before them, in other classes: {cold * 1e6:.0f} us CPU")
-    print(f"  first join  {cost * 1e6:5.0f} us CPU{beside(cost, bare)}, all in after {took:.1f} s")
+    print(f"  the first crowd of all: {cold * 1e6:.0f} us CPU; the best of {CROWDS}:")
+    print(f"  first join  {cost * 1e6:5.0f} us CPU{beside(cost, bare)}")
     print(f"  coming back {cost_again * 1e6:5.0f} us CPU{beside(cost_again, bare)}, all back after {took_again:.1f} s")
     print(
         f"  that is {took_again / MUST_BACK_SECONDS:.2f} of the limit, {took_again / AIM_BACK_SECONDS:.2f} of the aim"
@@ -163,19 +168,19 @@ async def running(folder: Path) -> AsyncIterator[Program]:
         await program.stop()
 
 
-async def furnished(program: Program, rooms: int, each: int) -> tuple[list[Seat], list[Seat]]:
-    """Twice so many live classes of `each` students, in the server's database."""
+async def furnished(program: Program, rooms: int, each: int) -> list[list[Seat]]:
+    """For each crowd so many live classes of `each` students, in the server's database."""
     settings = Settings.model_validate({"LECTERN_DATA_DIR": program.environment["LECTERN_DATA_DIR"]})
     database = Database.open(settings.database_url, publisher=SilentPublisher())
     try:
         world = await World.with_cast(database, settings.secret_key)
-        names = await students(world, 2 * rooms * each)
+        names = await students(world, CROWDS * rooms * each)
         seats = []
         for start in range(0, len(names), each):
             there = names[start : start + each]
             room = await world.live_session("ana", there)
             seats += [Seat(world.token(name), room.id) for name in there]
-        return seats[: rooms * each], seats[rooms * each :]
+        return [seats[start : start + rooms * each] for start in range(0, len(seats), rooms * each)]
     finally:
         await database.close()
 
@@ -207,7 +212,7 @@ async def node_connects() -> float:
     await peer.start()
     try:
         costs = []
-        for _ in range(3):  # the first warms it up
+        for _ in range(CROWDS):  # the first warms it up
             spent = peer.cpu_seconds()
             tabs = await opened(HOST, peer.port, [{}] * PEOPLE, AT_ONCE)
             await quiet(peer.cpu_seconds)
