@@ -116,7 +116,7 @@ class Janus:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,  # noqa: PLW1509
+                preexec_fn=die_with_parent,  # noqa: PLW1509  one system call
             )
         self._url = f"http://127.0.0.1:{port}/janus"
         self._waiting: dict[int, asyncio.Queue[dict[str, Any]]] = {}

@@ -284,14 +284,19 @@ asyncio.run(main())
 """
 
 
-def main() -> int:
-    """The command. It shows what is; judging is the reader's."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of(description: str | None) -> argparse.Namespace:
+    """How many are sent to, for how long, how often, and whether packets come one by one."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subscribers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--apart", action="store_true")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """The command. It shows what is; judging is the reader's."""
+    options = options_of(__doc__)
     asyncio.run(compare(options.subscribers, options.seconds, options.rounds, apart=options.apart))
     return 0
 

@@ -13,7 +13,6 @@ more subscriber of each is read here and tells the delay.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import resource
@@ -41,6 +40,7 @@ from bench.media_forward import (
     first_line,
     hand_over,
     made_up,
+    options_of,
     pace,
     sent_at,
     show,
@@ -213,12 +213,7 @@ def tell(ours: Side, bare: Side, janus: list[Side], title: str) -> float:
 
 def main() -> int:
     """The command. It shows what is; judging is the reader's."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subscribers", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--apart", action="store_true")
-    options = parser.parse_args()
+    options = options_of(__doc__)
     if not is_installed():
         print("Janus is not installed: skipped (Debian's package `janus`)")
         return 0

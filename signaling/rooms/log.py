@@ -92,16 +92,19 @@ async def append(
 ) -> None:
     """Write numbered events; the first one keeps what the acknowledgement adds."""
     rows = [_row(live_session_id, event, extra if index == 0 else None) for index, event in enumerate(events)]
-    with work.session.no_autoflush:
-        await work.execute(insert(_EVENTS), rows)
+    await _insert(work, rows)
 
 
 async def append_joined(work: Work, joined: Mapping[int, Sequence[TimelineEvent]]) -> None:
     """Write numbered events of several live sessions."""
     rows = [_row(live_session_id, event, None) for live_session_id, events in joined.items() for event in events]
     if rows:
-        with work.session.no_autoflush:
-            await work.execute(insert(_EVENTS), rows)
+        await _insert(work, rows)
+
+
+async def _insert(work: Work, rows: Sequence[Mapping[str, Any]]) -> None:
+    with work.session.no_autoflush:
+        await work.execute(insert(_EVENTS), rows)
 
 
 def _row(live_session_id: int, event: TimelineEvent, extra: dict[str, Any] | None) -> dict[str, Any]:
