@@ -28,6 +28,7 @@ class Place:
     role: Role
     phase: Phase
     course_id: int | None
+    has_roster: bool = False  # it was shown who belongs to the class, and is told what changes there
 
 
 @dataclass(slots=True)

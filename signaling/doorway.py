@@ -224,6 +224,7 @@ class Doorway:
             raise
         you = {**self._you(client, place), **own}
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
+        place.has_roster = True
         return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
