@@ -233,7 +233,7 @@ class Doorway:
         entry = await self._registry.entry(live_session_id)
         if after is not None and after.epoch == entry.epoch and after.seq > entry.room.seq:
             await self._registry.catch_up(live_session_id)  # another process may have written it
-            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq)
+            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq, said_by=client.actor.id)
             entry = await self._registry.entry(live_session_id)
         room = entry.room
         if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
