@@ -8,6 +8,7 @@ import resource
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -100,23 +101,68 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
     gc.freeze()  # as it was before this test; see conftest.py
 
 
-async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
-    metrics = Metrics()
-    pulse = pace.Pulse(metrics)
-    pulse.start()
-    try:
+@pytest.mark.parametrize("loop_factory", [pace.short_turned_loop, asyncio.SelectorEventLoop])
+def test_a_stall_and_a_collection_are_seen_in_the_metrics(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def stalls() -> None:
+        pulse.start()
         gc.collect()
         time.sleep(0.05)  # the stall
         for _ in range(3):
-            await asyncio.sleep(pace.TICK_SECONDS)
-    finally:
+            await asyncio.sleep(turns.LOOK_SECONDS)
         pulse.close()
+        pulse.close()
+
+    metrics = Metrics()
+    pulse = pace.Pulse(metrics)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(stalls())
     shown = {s.name: s.value for family in metrics.registry.collect() for s in family.samples}
-    assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - pace.TICK_SECONDS
+    assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - turns.LOOK_SECONDS
     assert shown["lectern_loop_busy_longest_seconds"] < shown["lectern_loop_delay_longest_seconds"]  # it slept
     assert shown["lectern_gc_pause_longest_seconds"] > 0
     assert shown["lectern_gc_pause_seconds_count"] >= 1
-    pulse.close()
+
+
+def test_a_turn_and_a_late_awakening_are_seen_whole_and_nobody_is_woken_to_look() -> None:
+    class Late:
+        """Wakes up so much later than it was asked to."""
+
+        def __init__(self) -> None:
+            self.by, self.polls = 0.0, 0
+
+        def poll(self, wait: float, most: int) -> list[tuple[int, int]]:
+            time.sleep(wait + self.by)
+            self.polls += 1
+            return []
+
+    def seen() -> float:
+        time.sleep(turns.LOOK_SECONDS)
+        looks.clear()
+        selector.select(0)
+        return max(looks)
+
+    selector, epoll, looks = turns.ShortTurns(), Late(), list[float]()
+    selector.close()
+    selector._epoll = epoll  # type: ignore[assignment]
+    selector.watch(looks.append)
+    time.sleep(0.05)
+    selector.select(0)
+    assert looks.pop() >= 0.05
+    epoll.by = 0.03
+    selector.select(0.005)
+    assert seen() >= 0.03
+    selector.select(0.1)  # late from the first short sleep on: the loop is told at once
+    assert seen() >= 0.03
+    epoll.by, epoll.polls = 0.0, 0
+    selector.select(0.3)
+    assert epoll.polls == 2
+    selector.unwatch(looks.append)
+    selector.unwatch(looks.append)
+    looks.clear()
+    selector.select(0.05)
+    assert not looks
 
 
 def test_the_end_of_a_turn_comes_before_the_loop_sleeps_and_a_turn_later_at_the_latest() -> None:
