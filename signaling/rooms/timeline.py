@@ -168,7 +168,7 @@ class Timeline:
             decided = decided if is_last else ()
         answer = await self._append(work, scene, decided, actor_id, client_id)
         if isinstance(command, Enter):
-            await seating.connect(work, {command.connection_id: (scene.row.id, command.user_id)}, self.lease_id)
+            await seating.connect(work, [(command.connection_id, (scene.row.id, command.user_id))], self.lease_id)
         return answer
 
     async def judge_entries(self, work: Work, wishes: Mapping[int, Sequence[Enter]]) -> list[Judged]:
@@ -205,9 +205,9 @@ class Timeline:
         for each in entries:
             if each.late:
                 await seating.begin_again(work, each.scene.row, each.late)
-        seats = {connection_id: seat for each in entries for connection_id, seat in each.seats.items()}
-        if seats:
-            await seating.connect(work, seats, self.lease_id, begun={seat for each in entries for seat in each.begun})
+        taken = [one for each in entries for one in each.seats.items()]  # a connection may be in several rooms
+        if taken:
+            await seating.connect(work, taken, self.lease_id, begun={seat for each in entries for seat in each.begun})
 
     async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:
         try:

@@ -138,7 +138,7 @@ async def test_who_comes_meanwhile_is_in_by_itself_as_soon_as_it_is_back(
     async with OfficialClients() as node:
         clients = [node.client(one) for one in connecting]
         async with dead(own_postgres):
-            answers = await asyncio.gather(*(one.wish("join", live_session_id=room) for one in tabs))
+            answers = await asyncio.gather(*(tab.wish("join", live_session_id=room) for tab in tabs))
             assert {answer["error"]["code"] for answer in answers} <= RETRYABLE
             for client in clients:
                 url = str(processes[0].make_url("/live"))
@@ -149,8 +149,8 @@ async def test_who_comes_meanwhile_is_in_by_itself_as_soon_as_it_is_back(
             for client in clients:
                 await client.first("connect")
                 assert (await client.wish("join", {"live_session_id": room}))["ok"]
-            for one in tabs:
-                while not (await one.wish("join", live_session_id=room))["ok"]:
+            for tab in tabs:
+                while not (await tab.wish("join", live_session_id=room))["ok"]:
                     await asyncio.sleep(0.1)
     told = [line for client in clients for line in client.heard if line["on"] == "connect_error"]
     assert not [line for line in told if not line["active"]]
