@@ -162,11 +162,11 @@ class Collector:
         if now - self._looked_at < OLD_SECONDS:
             return
         self._looked_at = now
-        if gc.get_count()[1]:  # a young run has handed something on
+        if now - self._full_at > FULL_SECONDS and self.is_full_due(sys.getallocatedblocks()):
+            self.full()
+        elif gc.get_count()[1]:  # a young run has handed something on
             gc.collect()
             gc.freeze()
-        elif now - self._full_at > FULL_SECONDS and self.is_full_due(sys.getallocatedblocks()):
-            self.full()
 
     def is_full_due(self, blocks: int) -> bool:
         """Whether a full run with `blocks` of memory in use is short, or needed whatever it takes."""

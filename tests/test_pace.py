@@ -8,12 +8,14 @@ import resource
 import selectors
 import socket
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from server import pace, turns
+from server.db.database import Database, Work
 from server.metrics import Metrics
 
 
@@ -99,6 +101,42 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
     assert gc.get_freeze_count() == 0
     collector.close()
     gc.freeze()  # as it was before this test; see conftest.py
+
+
+async def test_a_full_run_comes_also_while_every_look_finds_something_younger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "FULL_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "FULL_PAUSE_SECONDS", 3_600.0)
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 1, 0))
+    collector, full = pace.Collector(), list[bool]()
+    monkeypatch.setattr(collector, "full", lambda: full.append(True))
+    try:
+        collector._looked_at = 0.0
+        collector._look(0.0)
+        assert full
+    finally:
+        collector.close()
+        gc.freeze()  # as it was before this test; see conftest.py
+
+
+async def test_a_finished_unit_of_work_is_gone_without_the_collector(database: Database) -> None:
+    """It held what runs after it, which holds it: one under way while all else is put aside would be kept with that."""
+
+    async def work_of(*, is_broken: bool) -> weakref.ref[Work]:
+        try:
+            async with database.work() as work:
+                work.after_commit(lambda: work.facts.clear())
+                work.after_rollback(lambda: work.facts.clear())
+                if is_broken:
+                    raise LookupError
+        except LookupError:
+            pass
+        return weakref.ref(work)
+
+    gc.disable()
+    try:
+        assert [(await work_of(is_broken=broken))() for broken in (False, True)] == [None, None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("loop_factory", [pace.short_turned_loop, asyncio.SelectorEventLoop])
