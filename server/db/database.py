@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from server.db.engines import Engines, open_engines
-from server.db.glances import NO_TRANSACTION, Asked, Glances, Row
+from server.db.glances import NO_TRANSACTION, Asked, Glances, Question, Row
 from server.db.reach import Reach
 from server.errors import DatabaseAway, OutcomeUnknown
 from server.ports import Clock, Publisher, SystemClock
@@ -65,6 +65,15 @@ class Work(Reading):
         self.scratch: dict[Any, Any] = {}  # what one part of the program keeps for the length of this transaction
         self._after_commit: list[Callable[[], None]] = []
         self._after_rollback: list[Callable[[], None]] = []
+
+    async def ask(self, question: Question, given: Mapping[str, Any]) -> Sequence[Row]:
+        """The rows of a question as this transaction sees them; pending changes of rows are not flushed for it."""
+        connection = await self.session.connection()
+        if not self.is_sqlite:
+            return (await connection.execute(question.by_array, {**given})).all()
+        it = question.by_json
+        found = await connection.exec_driver_sql(it.text, tuple(it.parameters(given)))
+        return it.rows(found.scalar_one())
 
     def add(self, row: Any) -> None:
         self.session.add(row)
@@ -194,7 +203,6 @@ class Database:
                     committing = True
                     await session.commit()
                 except BaseException:
-                    work._after_commit.clear()
                     _run(work._after_rollback)
                     raise
         except AWAY as error:
@@ -205,7 +213,6 @@ class Database:
         held = time.perf_counter() - begun
         if held > SLOW_WORK_SECONDS:
             log.warning("slow work", work=named, held_ms=round(held * 1e3), waited_ms=round((begun - started) * 1e3))
-        work._after_rollback.clear()
         _run(work._after_commit)
         if work.facts:
             self.publisher.publish(work.facts)
@@ -236,10 +243,8 @@ def _is_transient(error: DBAPIError) -> bool:
     return state[:2] in {"08", "40", "53", "57"} or state == "55P03"
 
 
-def _run(calls: list[Callable[[], None]]) -> None:
-    """Each once; then they are let go of, since most of them hold the work that holds them."""
-    while calls:
-        call = calls.pop(0)
+def _run(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
         try:
             call()
         except Exception:

@@ -3,6 +3,9 @@
 What a session and a transaction cost for such a question is more than its answer does. A list of ids is one parameter
 here, so that the text of a question never changes. Nothing is locked, and each question sees for itself what is
 committed. Rows are tuples of what the columns' types make of them.
+
+SQLite's driver lets go of the interpreter for every row, and takes it back from a loop that is busy with those very
+people: so all rows come as one, as JSON. That fits numbers, texts and times; no bytes.
 """
 
 from __future__ import annotations
@@ -74,16 +77,16 @@ class Compiled:
             (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
             for place, column in enumerate(statement.selected_columns)
         )
-        return cls(str(compiled), binds, dict(compiled.params), tuple((p, make) for p, make in made if make))
+        columns = ", ".join(f'"{place}"' for place in range(len(statement.selected_columns)))
+        text = f"WITH found({columns}) AS ({compiled}) SELECT json_group_array(json_array({columns})) FROM found"  # noqa: S608  # ours alone
+        return cls(text, binds, dict(compiled.params), tuple((p, make) for p, make in made if make))
 
     def parameters(self, given: Mapping[str, Any]) -> list[Any]:
         values = [(given[name] if name in given else self.given[name], process) for name, process in self.binds]
         return [value if process is None else process(value) for value, process in values]
 
-    def rows(self, found: Sequence[Row]) -> Sequence[Row]:
-        if not self.made:
-            return found
-        rows = [list(row) for row in found]
+    def rows(self, found: str) -> Sequence[Row]:
+        rows: list[list[Any]] = json.loads(found)
         for place, make in self.made:
             for row in rows:
                 row[place] = make(row[place])
@@ -123,5 +126,5 @@ class Glances:
             await kept.close()
 
 
-def _found(connection: sqlite3.Connection, texts: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
-    return [connection.execute(text, values).fetchall() for text, values in texts]
+def _found(connection: sqlite3.Connection, texts: Sequence[tuple[str, Sequence[Any]]]) -> list[str]:
+    return [connection.execute(text, values).fetchone()[0] for text, values in texts]

@@ -19,7 +19,9 @@ from server.live_sessions.tables import LiveSession, LiveSessionGuest
 _sessions, _enrollments, _guests = (
     Base.metadata.tables[table.__tablename__].c for table in (LiveSession, Enrollment, LiveSessionGuest)
 )
-_SESSIONS = Question(lambda among: select(*_sessions).where(among(_sessions.id, "rooms")))
+_MOVING = ("last_seq", "empty_since")  # not read here: they change whenever somebody comes, and nothing else does
+_SHOWN = [column for column in _sessions if column.key not in _MOVING]
+_SESSIONS = Question(lambda among: select(*_SHOWN).where(among(_sessions.id, "rooms")))
 _STUDENTS = Question(
     lambda among: select(_enrollments.user_id, _enrollments.course_id).where(
         _enrollments.course_id.in_(select(_sessions.course_id).where(among(_sessions.id, "rooms"))),
@@ -32,7 +34,7 @@ _GUESTS = Question(
         among(_guests.live_session_id, "rooms"), among(_guests.user_id, "people")
     )
 )
-_NAMES = [column.key for column in _sessions]
+_NAMES = [column.key for column in _SHOWN]
 MOST_KEPT = 256  # live sessions; when there are more, all are made anew
 Asked = tuple[int, int]  # a person and a live session
 Found = tuple[LiveSession, Role | None]
@@ -47,7 +49,7 @@ class Door:
         self._reading = Gathering(self._read, crowd_seconds=JOINING_SECONDS)
 
     async def membership(self, user_id: int, live_session_id: int) -> Found:
-        """The session, to be read only, and what `user_id` is to it, not older than this call.
+        """The session, to be read only, without what is _MOVING, and what `user_id` is to it; as of this call.
 
         Raises Missing when there is no such session, DatabaseAway.
         """

@@ -6,8 +6,9 @@ Pure: nothing awaits, no clock, no socket. The browser's store (static/js/store/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import TypeVar
 
 from signaling.rooms.state import (
@@ -44,6 +45,25 @@ def evolve(room: Room, event: TimelineEvent) -> Room:
     return replace(change(room, event) if change else room, seq=event.seq)
 
 
+def evolve_all(room: Room, events: Sequence[TimelineEvent]) -> Room:
+    """The room after all of these, in order; whoever joins in a row comes in together, not each with a copy of all."""
+    for is_joining, run in groupby(events, key=_is_joining):
+        if is_joining:
+            participants, last = dict(room.participants), room.seq
+            for event in run:
+                one = _joined(participants, event)
+                participants[one.user_id], last = one, event.seq
+            room = replace(room, participants=participants, seq=last)
+        else:
+            for event in run:
+                room = evolve(room, event)
+    return room
+
+
+def _is_joining(event: TimelineEvent) -> bool:
+    return event.type == "participant_joined"
+
+
 @evolves("session_started")
 def session_started(room: Room, event: TimelineEvent) -> Room:
     return replace(room, status="live")
@@ -56,13 +76,17 @@ def session_ended(room: Room, event: TimelineEvent) -> Room:
 
 @evolves("participant_joined")
 def participant_joined(room: Room, event: TimelineEvent) -> Room:
+    joined = _joined(room.participants, event)
+    return replace(room, participants={**room.participants, joined.user_id: joined})
+
+
+def _joined(participants: Mapping[int, Participant], event: TimelineEvent) -> Participant:
     p = event.payload
-    known = room.participants.get(p["user_id"])
+    known = participants.get(p["user_id"])
     name, avatar_url = p.get("name"), p.get("avatar_url")
     if known is not None:
         name, avatar_url = name or known.name, avatar_url or known.avatar_url
-    joined = Participant(p["user_id"], name, avatar_url, p["role"], in_room=True)
-    return replace(room, participants={**room.participants, joined.user_id: joined})
+    return Participant(p["user_id"], name, avatar_url, p["role"], in_room=True)
 
 
 @evolves("participant_removed")

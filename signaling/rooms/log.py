@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import cast, insert, null, or_, select, union_all
+from sqlalchemy import cast, null, or_, select, union_all
 
 from server.accounts.tables import User
 from server.db.base import Json
+from server.db.bulk import BulkInsert
 from server.db.database import Reading, Work
 from server.live_sessions.tables import LiveSession, LiveSessionEvent, PollAnswer, QuestionVote
 from signaling.rooms import keeping
-from signaling.rooms.evolve import evolve
+from signaling.rooms.evolve import evolve_all
 from signaling.rooms.state import Room, TimelineEvent
 
 PAGE = 1000  # events read at a time when a room is rebuilt
@@ -22,6 +23,7 @@ CHANGE_TYPES = ("chat_edited", "chat_deleted", "chat_reacted")
 LINE_TYPES = ("chat_posted", *CHANGE_TYPES)
 
 _EVENTS = LiveSessionEvent.metadata.tables[LiveSessionEvent.__tablename__]
+_INSERT = BulkInsert(_EVENTS, [column.name for column in _EVENTS.c])
 _COLUMNS = (
     LiveSessionEvent.seq,
     LiveSessionEvent.at,
@@ -92,19 +94,13 @@ async def append(
 ) -> None:
     """Write numbered events; the first one keeps what the acknowledgement adds."""
     rows = [_row(live_session_id, event, extra if index == 0 else None) for index, event in enumerate(events)]
-    await _insert(work, rows)
+    await _INSERT.run(work, rows)
 
 
 async def append_joined(work: Work, joined: Mapping[int, Sequence[TimelineEvent]]) -> None:
     """Write numbered events of several live sessions."""
     rows = [_row(live_session_id, event, None) for live_session_id, events in joined.items() for event in events]
-    if rows:
-        await _insert(work, rows)
-
-
-async def _insert(work: Work, rows: Sequence[Mapping[str, Any]]) -> None:
-    with work.session.no_autoflush:
-        await work.execute(insert(_EVENTS), rows)
+    await _INSERT.run(work, rows)
 
 
 def _row(live_session_id: int, event: TimelineEvent, extra: dict[str, Any] | None) -> dict[str, Any]:
@@ -144,8 +140,7 @@ async def rebuild(read: Reading, row: LiveSession) -> Rebuilt:
     kept_seq = room.seq
     while found := await events_after(read, row.id, room.seq, PAGE):
         page = found
-        for event in found:
-            room = evolve(room, event)
+        room = evolve_all(room, found)
         if len(found) < PAGE:
             break
     return Rebuilt(room, page, kept_seq)

@@ -6,15 +6,18 @@ most of what a join costs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BindParameter, and_, bindparam, delete, select, tuple_, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from server.db.base import Base, UtcDateTime
-from server.db.database import Reading, Work
+from server.db.bulk import BulkInsert, elements
+from server.db.database import Work
+from server.db.glances import Question
 from server.live_sessions.tables import LiveSession, Participation, RoomConnection
 from signaling.rooms.commands import Leave, Vacate
 from signaling.rooms.state import TimelineEvent
@@ -23,23 +26,41 @@ BRIDGED = timedelta(seconds=30)  # whoever was away for longer has a gap in the 
 _PEOPLE: BindParameter[int] = bindparam("people", expanding=True)
 _CONNECTIONS: BindParameter[str] = bindparam("connections", expanding=True)
 _ROOM: BindParameter[int] = bindparam("room")
-_stays, _here = (Base.metadata.tables[table.__tablename__] for table in (Participation, RoomConnection))
+_stays, _here, _rooms = (
+    Base.metadata.tables[table.__tablename__] for table in (Participation, RoomConnection, LiveSession)
+)
 _OPEN = and_(_stays.c.live_session_id == _ROOM, _stays.c.user_id.in_(_PEOPLE), _stays.c.left_at.is_(None))
 _OF_ROOM = _here.c.live_session_id == _ROOM
 # Made once and without entities: a crowd asks the same again and again, and the room's own row waits for the end.
-_OPEN_SEATS = and_(
-    tuple_(_stays.c.live_session_id, _stays.c.user_id).in_(bindparam("seats", expanding=True)),
-    _stays.c.left_at.is_(None),
+_HELD = Question(  # among others' seats
+    lambda among: select(_stays.c.live_session_id, _stays.c.user_id, _stays.c.last_seen_at).where(
+        among(_stays.c.live_session_id, "rooms"),
+        among(_stays.c.user_id, "people"),
+        _stays.c.left_at.is_(None),
+        _stays.c.last_seen_at.is_not(None),
+    )
 )
-_HELD = select(_stays.c.live_session_id, _stays.c.user_id, _stays.c.last_seen_at).where(
-    _OPEN_SEATS, _stays.c.last_seen_at.is_not(None)
-)
-_BEGIN = insert(_stays)
+_BEGIN = BulkInsert(_stays, ("live_session_id", "user_id", "role", "joined_at", "last_seen_at", "left_at"))
 _CLOSE = update(_stays).where(_OPEN, _stays.c.last_seen_at.is_not(None)).values(left_at=_stays.c.last_seen_at)
 # A tab that takes its seat again is there already, and stays as it is.
-_CONNECT_SQLITE = sqlite.insert(_here).on_conflict_do_nothing()
-_CONNECT_POSTGRESQL = postgresql.insert(_here).on_conflict_do_nothing()
-_TAKE = update(_stays).where(_OPEN_SEATS, _stays.c.last_seen_at.is_not(None)).values(last_seen_at=None)
+_CONNECT = BulkInsert(_here, ("connection_id", "live_session_id", "user_id", "lease_id", "joined_at"), or_keep=True)
+_SEATS_SQLITE = select(*elements("seats", 2))
+_SEATS_POSTGRESQL: BindParameter[Any] = bindparam("seats", expanding=True)
+_TAKE_SQLITE, _TAKE_POSTGRESQL = (
+    update(_stays)
+    .where(
+        tuple_(_stays.c.live_session_id, _stays.c.user_id).in_(seats),
+        _stays.c.left_at.is_(None),
+        _stays.c.last_seen_at.is_not(None),
+    )
+    .values(last_seen_at=None)
+    for seats in (_SEATS_SQLITE, _SEATS_POSTGRESQL)
+)
+_room, _reached = elements("rooms", 2)
+_MOVE_SQLITE, _MOVE_POSTGRESQL = (
+    update(_rooms).where(_rooms.c.id == room).values(last_seq=seq, empty_since=None)
+    for room, seq in ((_room, _reached), (bindparam("moved"), bindparam("reached")))
+)
 _HOLD = (
     update(_stays)
     .where(_OPEN, _stays.c.last_seen_at.is_(None))
@@ -52,27 +73,39 @@ _STAYING = select(_here.c.user_id).where(_OF_ROOM, _here.c.user_id.in_(_PEOPLE))
 Seat = tuple[int, int]  # a live session and a person
 
 
-async def held_since(read: Reading, seats: Collection[Seat]) -> dict[Seat, datetime]:
+async def held_since(work: Work, seats: Collection[Seat]) -> dict[Seat, datetime]:
     """Of these, the seats that only are held for their people, and since when; who is connected is left out."""
-    found = await read.execute(_HELD, {"seats": list(seats)})
-    return {(live_session_id, user_id): seen_at for live_session_id, user_id, seen_at in found}
+    rooms, people = ({seat[place] for seat in seats} for place in (0, 1))
+    found = await work.ask(_HELD, {"rooms": list(rooms), "people": list(people)})
+    held = {(live_session_id, user_id): seen_at for live_session_id, user_id, seen_at in found}
+    return {seat: held[seat] for seat in seats if seat in held}
 
 
-async def begin_stays(work: Work, joined: Iterable[tuple[LiveSession, Sequence[TimelineEvent]]]) -> None:
+async def begin_stays(work: Work, joined: Sequence[tuple[LiveSession, Sequence[TimelineEvent]]]) -> None:
     """What `participant_joined` means for rows, in each of these rooms."""
     stays = []
     for row, events in joined:
-        if events:
-            row.empty_since = None
-            stays += _stays_of(work, row, {event.payload["user_id"]: event.payload["role"] for event in events})
-    if stays:
-        await work.execute(_BEGIN, stays)
+        row.empty_since = None
+        stays += _stays_of(work, row, {event.payload["user_id"]: event.payload["role"] for event in events})
+    await _BEGIN.run(work, stays)
+
+
+async def move_on(work: Work, reached: Mapping[LiveSession, int]) -> None:
+    """Somebody is in these rooms, whose logs have come so far: said at once, not row by row at the end."""
+    positions = [(row.id, seq) for row, seq in reached.items()]
+    if work.is_sqlite:
+        await work.execute(_MOVE_SQLITE, {"rooms": json.dumps(positions)})
+    else:
+        await work.execute(_MOVE_POSTGRESQL, [{"moved": room, "reached": seq} for room, seq in positions])
+    for row, seq in reached.items():
+        set_committed_value(row, "last_seq", seq)
+        set_committed_value(row, "empty_since", None)
 
 
 async def begin_again(work: Work, row: LiveSession, roles: Mapping[int, str]) -> None:
     """These people come back to held seats, but late: one interval of their attendance ends, another begins."""
     await work.execute(_CLOSE, {"room": row.id, "people": list(roles)})
-    await work.execute(_BEGIN, _stays_of(work, row, roles))
+    await _BEGIN.run(work, _stays_of(work, row, roles))
 
 
 def _stays_of(work: Work, row: LiveSession, roles: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -89,22 +122,23 @@ def _stays_of(work: Work, row: LiveSession, roles: Mapping[int, str]) -> list[di
     ]
 
 
-async def connect(
-    work: Work, taken: Collection[tuple[str, Seat]], lease_id: int, *, begun: Collection[Seat] = ()
-) -> None:
-    """Each of these connections takes (or keeps) its person's seat; the stays in `begun` were begun in this work.
+async def connect(work: Work, seats: Mapping[str, Seat], lease_id: int, *, begun: Collection[Seat] = ()) -> None:
+    """Each connection takes (or keeps) its person's seat; the stays in `begun` were begun in this work.
 
     Nobody else has seen those yet, so nobody holds a seat in them. An older stay is looked at whatever was read before:
     the end of another process's lease changes it without the room's lock.
     """
-    if older := {seat for _, seat in taken}.difference(begun):
-        await work.execute(_TAKE, {"seats": list(older)})
+    if older := set(seats.values()).difference(begun):
+        if work.is_sqlite:
+            await work.execute(_TAKE_SQLITE, {"seats": json.dumps(list(older))})
+        else:
+            await work.execute(_TAKE_POSTGRESQL, {"seats": list(older)})
     here = {"lease_id": lease_id, "joined_at": work.now}
     rows = [
         {**here, "live_session_id": live_session_id, "connection_id": connection_id, "user_id": user_id}
-        for connection_id, (live_session_id, user_id) in taken
+        for connection_id, (live_session_id, user_id) in seats.items()
     ]
-    await work.execute(_CONNECT_SQLITE if work.is_sqlite else _CONNECT_POSTGRESQL, rows)
+    await _CONNECT.run(work, rows)
 
 
 async def disconnect(work: Work, row: LiveSession, wishes: Sequence[Vacate | Leave]) -> set[int]:

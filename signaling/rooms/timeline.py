@@ -26,14 +26,13 @@ from server.live_sessions.tables import LiveSession, Participation
 from signaling.rooms import effects, keeping, private, seating
 from signaling.rooms import log as timeline_log
 from signaling.rooms.briefing import briefed
-from signaling.rooms.evolve import evolve
+from signaling.rooms.evolve import evolve_all
 from signaling.rooms.registry import Entry, Registry
 from signaling.rooms.room import Enter, GiveUpSeat, Leave, New, Private, Vacate, decide
 from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
 RENEWED_APART = timedelta(seconds=60)
-MOST_BELIEVED = 10_000  # people remembered whose word renewed an epoch; then all are forgotten
 log = structlog.get_logger(__name__)
 Ring = Callable[[int, str, Sequence[TimelineEvent]], None]
 
@@ -69,6 +68,8 @@ class _Entries:
         self._held, self._now = held, now
         self.scene: Scene
         self.joined: list[TimelineEvent] = []
+        self._new: list[TimelineEvent] = []  # of those, what is not in the scene's room yet,
+        self._coming: set[int] = set()  # and whose it is
         self.seats: dict[str, seating.Seat] = {}  # by connection
         self.late: dict[int, str] = {}  # back after so long that attendance has a gap, with their roles
 
@@ -85,20 +86,30 @@ class _Entries:
 
     def judged(self, scene: Scene, wish: Enter) -> Judged:
         """Decide in the room as it is with those before."""
+        if wish.user_id in self._coming or scene.room.max_participants is not None:  # else they make no difference
+            self.let_in(scene)
         try:
             decided = decide(scene.room, wish)
         except LecternError as refusal:
             return refusal
         self.scene = scene
         self.seats[wish.connection_id] = seat = (scene.row.id, wish.user_id)
-        events = _numbered(scene.room, decided, self._now)
-        for event in events:
-            scene.room = evolve(scene.room, event)
-        self.joined += events
+        reached = scene.room.seq + len(self._new)
+        events = _numbered(reached, decided, self._now)
+        if events:
+            self._new += events
+            self._coming.add(wish.user_id)
+            self.joined += events
         away = self._now - self._held.get(seat, self._now)
         if away > seating.BRIDGED and not (events or wish.stayed):
             self.late[wish.user_id] = wish.role
-        return Answer(events[0].seq if events else scene.room.seq, self._now, is_unchanged=not events)
+        return Answer(events[0].seq if events else reached, self._now, is_unchanged=not events)
+
+    def let_in(self, scene: Scene) -> None:
+        """Whoever joined is in the scene's room from here on."""
+        scene.room = evolve_all(scene.room, self._new)
+        self._new.clear()
+        self._coming.clear()
 
 
 class Timeline:
@@ -107,7 +118,6 @@ class Timeline:
     def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
         self.database, self.registry, self.seat_held = database, registry, seat_held
         self._renewed: dict[int, datetime] = {}  # rooms whose epoch was renewed lately
-        self._believed = set[tuple[int, int]]()  # rooms, and whose word alone renewed their epoch here
         self.states = keeping.States(database)
         self.lease_id = 0  # set by presence when the process's lease is written
         self.ring: Ring = lambda live_session_id, epoch, events: None  # the bell of the other processes
@@ -125,17 +135,15 @@ class Timeline:
         self.tell_after_commit(work)
         return {"seq": answer.seq, "notified": 0, **answer.extra}
 
-    async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int, *, said_by: int | None = None) -> None:
+    async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int) -> None:
         """A client, or a room here, beyond the log's end proves that the log was put back to an earlier state.
 
-        From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, and one
-        at the word of the same person (`said_by`; not the host, whose class it is): a client may claim to be ahead that
-        is not, and all others ask for snapshots. What this process told and the log has lost it finds by itself, so an
-        honest client is ahead only of a log that was put back before the process began, and says so once.
+        From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, so that
+        a client that only claims to be ahead cannot make everybody ask for snapshots all the time.
         """
         now = self.database.clock.now()
         self._renewed = {room: at for room, at in self._renewed.items() if now - at < RENEWED_APART}
-        if live_session_id in self._renewed or (live_session_id, said_by) in self._believed:
+        if live_session_id in self._renewed:
             return
         async with self.database.work("renew epoch") as work:
             row = await work.get(LiveSession, live_session_id, for_update=True)
@@ -144,10 +152,6 @@ class Timeline:
             row.epoch = _new_epoch(row, ahead)
             work.after_commit(lambda: self.registry.renew(live_session_id, row.epoch))
         self._renewed[live_session_id] = now
-        if said_by is not None and said_by != row.host_id:
-            if len(self._believed) >= MOST_BELIEVED:
-                self._believed.clear()
-            self._believed.add((live_session_id, said_by))
 
     async def judge(
         self, work: Work, live_session_id: int, command: Any, actor_id: int | None, client_id: str | None
@@ -168,7 +172,7 @@ class Timeline:
             decided = decided if is_last else ()
         answer = await self._append(work, scene, decided, actor_id, client_id)
         if isinstance(command, Enter):
-            await seating.connect(work, [(command.connection_id, (scene.row.id, command.user_id))], self.lease_id)
+            await seating.connect(work, {command.connection_id: (scene.row.id, command.user_id)}, self.lease_id)
         return answer
 
     async def judge_entries(self, work: Work, wishes: Mapping[int, Sequence[Enter]]) -> list[Judged]:
@@ -188,26 +192,28 @@ class Timeline:
                 continue
             for wish in wished:
                 if entered.is_lapsed(scene, wish, self.seat_held):  # their old stay ends first
+                    entered.let_in(scene)
                     judged.append(await self._judge_alone(work, room, wish))
                 else:
                     judged.append(entered.judged(scene, wish))
+            entered.let_in(scene)
         await self._write_entries(work, [each for each in entries if each.seats])
         return judged
 
     async def _write_entries(self, work: Work, entries: Sequence[_Entries]) -> None:
         """What the wishes of each room came to, all rooms' rows together."""
-        for each in entries:
-            if each.joined:
-                each.scene.row.last_seq = each.scene.room.seq
+        if joined := [each for each in entries if each.joined]:
+            for each in joined:
                 each.scene.events = sorted([*each.scene.events, *each.joined], key=lambda event: event.seq)
-        await seating.begin_stays(work, [(each.scene.row, each.joined) for each in entries])
-        await timeline_log.append_joined(work, {each.scene.row.id: each.joined for each in entries})
+            await seating.move_on(work, {each.scene.row: each.scene.room.seq for each in joined})
+            await seating.begin_stays(work, [(each.scene.row, each.joined) for each in joined])
+            await timeline_log.append_joined(work, {each.scene.row.id: each.joined for each in joined})
         for each in entries:
             if each.late:
                 await seating.begin_again(work, each.scene.row, each.late)
-        taken = [one for each in entries for one in each.seats.items()]  # a connection may be in several rooms
-        if taken:
-            await seating.connect(work, taken, self.lease_id, begun={seat for each in entries for seat in each.begun})
+        seats = {connection_id: seat for each in entries for connection_id, seat in each.seats.items()}
+        if seats:
+            await seating.connect(work, seats, self.lease_id, begun={seat for each in entries for seat in each.begun})
 
     async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:
         try:
@@ -235,7 +241,7 @@ class Timeline:
         if not decided:
             return Answer(scene.room.seq, work.now, is_unchanged=True)
         kept = [record for record in decided if not isinstance(record, New)]
-        events = _numbered(scene.room, decided, work.now, actor_id, None if kept else client_id)
+        events = _numbered(scene.room.seq, decided, work.now, actor_id, None if kept else client_id)
         extra = await self._append_events(work, scene, events) if events else {}
         seq = events[0].seq if events else scene.room.seq
         for record in kept:
@@ -244,8 +250,7 @@ class Timeline:
         return Answer(seq, work.now, extra=extra)
 
     async def _append_events(self, work: Work, scene: Scene, events: Sequence[TimelineEvent]) -> dict[str, Any]:
-        for event in events:
-            scene.room = evolve(scene.room, event)
+        scene.room = evolve_all(scene.room, events)
         scene.row.last_seq = scene.room.seq
         if scene.row.empty_since is None and not any(p.in_room for p in scene.room.participants.values()):
             scene.row.empty_since = work.now
@@ -280,8 +285,7 @@ class Timeline:
             room, missed = entry.room, list[TimelineEvent]()
             if room.seq < row.last_seq:
                 missed = await timeline_log.events_after(work, live_session_id, room.seq, row.last_seq - room.seq)
-                for event in missed:
-                    room = evolve(room, event)
+                room = evolve_all(room, missed)
             scene = Scene(row, room, entry.kept_seq, missed)
         else:
             if entry is not None and entry.epoch == row.epoch:  # it was told what the log does not hold any more
@@ -372,16 +376,16 @@ def _new_epoch(row: LiveSession, ahead: int) -> str:
 
 
 def _numbered(
-    room: Room,
+    after: int,
     decided: Sequence[New | Private],
     now: datetime,
     actor_id: int | None = None,
     client_id: str | None = None,
 ) -> list[TimelineEvent]:
-    """The events of what was decided, behind the room's last; the first carries the wish's `client_id`."""
+    """The events of what was decided, behind number `after`; the first carries the wish's `client_id`."""
     return [
         TimelineEvent(
-            room.seq + 1 + index,
+            after + 1 + index,
             now,
             new.type,
             None if new.is_anonymous else actor_id,

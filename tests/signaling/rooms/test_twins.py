@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from signaling.rooms.evolve import EVOLVES, evolve
+from signaling.rooms.evolve import EVOLVES, evolve, evolve_all
 from signaling.rooms.state import Line, Participant, Poll, Question, Room, TimelineEvent, snapshot
 
 RECORDED = sorted((Path(__file__).resolve().parents[2] / "fixtures" / "timelines").glob("*.json"))
@@ -56,9 +56,12 @@ def _event(told: dict[str, Any]) -> TimelineEvent:
 def test_a_snapshot_and_later_events_make_the_fresh_snapshot(path: Path) -> None:
     recorded = json.loads(path.read_text())
     room = _room(recorded["snapshot"], recorded["seq"])
-    for told in recorded["events"]:
-        room = evolve(room, _event(told))
+    events = [_event(told) for told in recorded["events"]]
+    together = evolve_all(room, events)
+    for event in events:
+        room = evolve(room, event)
     assert snapshot(room) == recorded["expected"]
+    assert together == room
 
 
 def test_every_type_of_event_is_recorded_somewhere() -> None:
