@@ -28,7 +28,7 @@ class Place:
     role: Role
     phase: Phase
     course_id: int | None
-    has_roster: bool = False  # it was shown who belongs to the class, and is told what changes there
+    audience: str = ""  # the room of the transport it is in for that
 
 
 @dataclass(slots=True)
@@ -75,6 +75,13 @@ def live_room(live_session_id: int) -> str:
 def waiting_room(live_session_id: int) -> str:
     """All tabs waiting for a class to begin."""
     return f"waiting:{live_session_id}"
+
+
+def room_of(phase: Phase, live_session_id: int) -> str:
+    """All tabs that stand so towards a room."""
+    if phase is Phase.LIVE:
+        return live_room(live_session_id)
+    return waiting_room(live_session_id) if phase is Phase.WAITING else entering_room(live_session_id)
 
 
 def entering_room(live_session_id: int) -> str:

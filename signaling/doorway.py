@@ -25,7 +25,7 @@ from server.live_sessions import service as live_sessions
 from server.live_sessions.door import Door
 from server.live_sessions.tables import LiveSession, LiveSessionGuest
 from server.settings import Settings
-from signaling.client import Client, Phase, Place, entering_room, live_room, waiting_room
+from signaling.client import Client, Phase, Place, entering_room, live_room, room_of, waiting_room
 from signaling.protocol import WISHES, After
 from signaling.rooms import log as timeline_log
 from signaling.rooms import private
@@ -224,7 +224,6 @@ class Doorway:
             raise
         you = {**self._you(client, place), **own}
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
-        place.has_roster = True
         return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
@@ -233,7 +232,7 @@ class Doorway:
         entry = await self._registry.entry(live_session_id)
         if after is not None and after.epoch == entry.epoch and after.seq > entry.room.seq:
             await self._registry.catch_up(live_session_id)  # another process may have written it
-            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq, said_by=client.actor.id)
+            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq)
             entry = await self._registry.entry(live_session_id)
         room = entry.room
         if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
@@ -268,8 +267,8 @@ class Doorway:
         place = client.places.pop(live_session_id, None)
         if place is None:
             return None
-        for room in (live_room(live_session_id), entering_room(live_session_id), waiting_room(live_session_id)):
-            self._live.leave(client.connection, room)
+        self._live.leave(client.connection, place.audience)
+        place.audience = ""
         if place.phase is not Phase.WAITING:
             self._presence.left(client, live_session_id, place.course_id)
         return place
@@ -279,16 +278,11 @@ class Doorway:
         if client.places.get(live_session_id) is not place:
             raise NotJoined("You are not in this class any more.")
         place.phase = phase
-        rooms = {
-            Phase.LIVE: live_room(live_session_id),
-            Phase.CATCHING_UP: entering_room(live_session_id),
-            Phase.WAITING: waiting_room(live_session_id),
-        }
-        for other, room in rooms.items():
-            if other is phase:
-                self._live.enter(client.connection, room)
-            else:
-                self._live.leave(client.connection, room)
+        audience = room_of(phase, live_session_id)
+        if place.audience != audience:
+            self._live.leave(client.connection, place.audience)
+            self._live.enter(client.connection, audience)
+            place.audience = audience
 
     async def _shown(self, row: LiveSession, role: Role) -> dict[str, Any]:
         async with self._database.read() as read:

@@ -58,6 +58,7 @@ class LiveNamespace:
 
     def __init__(self, settings: Settings, database: Database, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._settings, self._database, self._metrics, self._clock = settings, database, metrics, clock
+        self._done = {event: metrics.wishes.labels(event, "ok") for event in WISHES}
         self._chat: dict[tuple[int, int], Bucket] = {}
         self._handlers: dict[str, Callable[[Client, Any], Awaitable[Mapping[str, Any]]]] = {}
 
@@ -132,7 +133,7 @@ class LiveNamespace:
         if isinstance(answer, Again):
             for bucket in taken:
                 bucket.give_back()
-        self._metrics.wishes.labels(event, "ok").inc()
+        self._done[event].inc()
         return {"ok": True, **answer}
 
     def _refusal(self, connection: Connection, event: str, error: LecternError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Until it is accepted nothing reaches the client: what is emitted meanwhile is he
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class Connection:
         self.gone = False  # its end has begun; nothing is sent any more
         self.reason = ""  # why it ended
         self.rooms: set[str] = set()
-        self.trace = secrets.token_hex(4)  # begins the request ids of its wishes
+        self.trace = os.urandom(4).hex()  # begins the request ids of its wishes
         self._hub = hub
         self._socket = socket
         self._held: list[Wire] | None = []

@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import math
-import secrets
 import time
 from typing import Any, Protocol
 
@@ -25,12 +24,13 @@ from signaling.transport.direct import DirectLink
 from signaling.transport.engine_socket import EngineSocket
 from signaling.transport.front import Opening
 from signaling.transport.gate import CROWDED
+from signaling.transport.ids import unguessable
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
 from signaling.transport.link import Link, accept
 from signaling.transport.origins import OriginPolicy
 from signaling.transport.siblings import Siblings, is_passed_on
-from signaling.transport.wire import Part, Wire, dumps, polling_body
+from signaling.transport.wire import Part, Wire, dumps, framed, polling_body
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 MALFORMED_LINES = 20  # log lines about malformed frames in one second; beyond it they are only counted
@@ -82,6 +82,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self._origins = origins
         self._siblings = siblings
         self._flusher = Flusher(counters)
+        told = {
+            "pingInterval": round(limits.ping_interval * 1000),
+            "pingTimeout": round(limits.ping_timeout * 1000),
+            "maxPayload": limits.message_bytes,
+        }
+        self._limits_told = dumps(told)[1:]
         self._malformed_second, self._malformed_lines = 0, 0
 
     # ------------------------------------------------------------------ requests
@@ -159,9 +165,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
             return False
         link = DirectLink(transport, self._flusher, self.limits, self.counters)
         transport.set_protocol(link)
-        transport.write(opening.answer)
         socket = self._opened(self._origins.client_address(caller))
-        socket.open_on(link, self._opening(socket, []))
+        socket.open_on(link, opening.answer + framed(self._opening(socket, [])))  # one write for both
         if rest:
             link.data_received(rest)
         return True
@@ -175,19 +180,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
 
     def _opening(self, socket: EngineSocket, upgrades: list[str]) -> str:
         """The first packet (Engine.IO v4 "Handshake")."""
-        limits = self.limits
-        told = {
-            "sid": socket.sid,
-            "upgrades": upgrades,
-            "pingInterval": round(limits.ping_interval * 1000),
-            "pingTimeout": round(limits.ping_timeout * 1000),
-            "maxPayload": limits.message_bytes,
-        }
-        return "0" + dumps(told)
+        return f'0{{"sid":"{socket.sid}","upgrades":{dumps(upgrades)},{self._limits_told}'
 
     def generate_id(self) -> str:
         """Unguessable, and beginning with this worker's number, so that a sibling can pass a stray request on."""
-        return f"{self._worker}-{secrets.token_urlsafe(15)}"
+        return f"{self._worker}-{unguessable()}"
 
     async def disconnect(self, sid: str | None = None) -> None:
         """End one session; the library asks for it after a refused request."""

@@ -190,11 +190,11 @@ class EngineSocket:
         self.start()
         await self._read(link)
 
-    def open_on(self, link: DirectLink, opening: str) -> None:
-        """Begin a session on a WebSocket that tells by itself what it hears, and of its end."""
+    def open_on(self, link: DirectLink, opening: bytes) -> None:
+        """Begin a session on a WebSocket that tells by itself what it hears, and of its end; `opening` goes first."""
         self._carry(link)
         link.carry(self)
-        link.write(framed(opening))
+        link.write(opening)
         self.start()
 
     def heard(self, data: Part) -> None:

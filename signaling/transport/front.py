@@ -26,8 +26,8 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
 _HEAD = re.compile(
     rb"GET (/[!-~]*)\?([A-Za-z0-9=&_.~-]+) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[!-~][ -~]*\r\n)+)\r\n"
 )
-_SINGLE = ("Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Origin")
-_UNUSUAL = ("Content-Length", "Transfer-Encoding", "Expect", "Sec-WebSocket-Protocol")
+_SINGLE = ("host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "origin")
+_UNUSUAL = frozenset({"content-length", "transfer-encoding", "expect", "sec-websocket-protocol"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,19 @@ def opening_of(head: bytes, path: bytes, transport: asyncio.Transport) -> Openin
         return None
     if found[2].count(b"EIO=") != 1 or found[2].count(b"transport=") != 1:
         return None
-    headers: CIMultiDict[str] = CIMultiDict()
-    for line in found[3].decode().split("\r\n")[:-1]:
-        name, _, value = line.partition(":")
-        headers.add(name, value.strip())
-    if any(name in headers for name in _UNUSUAL):
+    headers = CIMultiDict(
+        [(name, value.strip()) for name, _, value in (line.partition(":") for line in found[3].decode().split("\r\n"))]
+    )
+    del headers[""]  # behind the last line
+    names = [name.lower() for name in headers]
+    seen = set(names)
+    if not seen.isdisjoint(_UNUSUAL) or "host" not in seen:
         return None
-    if "Host" not in headers or any(len(headers.getall(name, ())) > 1 for name in _SINGLE):
+    if len(seen) != len(names) and any(names.count(name) > 1 for name in _SINGLE):
         return None
     if headers.get("Upgrade", "").lower() != "websocket" or headers.get("Sec-WebSocket-Version") != "13":
         return None
-    if "upgrade" not in (part.strip() for part in headers.get("Connection", "").lower().split(",")):
+    if "upgrade" not in [part.strip() for part in headers.get("Connection", "").lower().split(",")]:
         return None
     key = headers.get("Sec-WebSocket-Key", "").encode()
     try:

@@ -6,8 +6,6 @@ runs `disconnect` for a client that merely sends that word. Its packet parser is
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,9 +15,11 @@ import structlog
 from signaling.transport import packets
 from signaling.transport.connection import Connection
 from signaling.transport.counters import TransportCounters
+from signaling.transport.deadlines import Deadline
 from signaling.transport.engine_socket import EngineSocket
 from signaling.transport.gate import CROWDED, Gate
 from signaling.transport.handlers import ConnectRefused, Namespace
+from signaling.transport.ids import unguessable
 from signaling.transport.inbox import Wish
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
@@ -45,6 +45,7 @@ class Hub:
         self._namespaces = dict(namespaces)
         self._worker = worker
         self.gate = Gate(limits, self.tasks)
+        self._connecting, self.handling = Deadline(limits.connect_timeout), Deadline(limits.handler_seconds)
 
     def namespace_of(self, connection: Connection) -> Namespace:
         return self._namespaces[connection.namespace]
@@ -98,7 +99,7 @@ class Hub:
             seats.socket.send(packets.connect_error(name, {"message": "Invalid namespace"}))
             seats.refused()
             return
-        connection = Connection(self, seats.socket, name, f"{self._worker}-{secrets.token_urlsafe(15)}")
+        connection = Connection(self, seats.socket, name, f"{self._worker}-{unguessable()}")
         seats.take(connection)
         if not self.gate.ask(connection, partial(self._admit, seats, connection, auth)):
             self.counters.refused[CROWDED] += 1
@@ -109,8 +110,7 @@ class Hub:
             connection_id=connection.id, request_id=f"{connection.trace}-0", event_name="connect"
         )
         try:
-            async with asyncio.timeout(self.limits.connect_timeout):
-                await self.namespace_of(connection).connect(connection, auth)
+            await self._connecting.within(self.namespace_of(connection).connect(connection, auth))
         except ConnectRefused as refusal:
             self._refuse(seats, connection, refusal.code, refusal.problem)
         except TimeoutError:
@@ -163,8 +163,9 @@ class Hub:
     async def handle(self, connection: Connection, wish: Wish) -> list[Any] | None:
         """The arguments of the acknowledgement; always some, whatever the handler does."""
         try:
-            async with asyncio.timeout(self.limits.handler_seconds):
-                return await self.namespace_of(connection).event(connection, wish.event, wish.args, wish.refused)
+            return await self.handling.within(
+                self.namespace_of(connection).event(connection, wish.event, wish.args, wish.refused)
+            )
         except Exception:
             self.counters.handler_failures += 1
             log.exception("wish_failed")

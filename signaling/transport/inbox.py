@@ -5,7 +5,6 @@ Reading from the transport never waits for a handler, so pings are answered and 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -109,8 +108,9 @@ class Inbox:
     async def _disconnected(self) -> None:
         structlog.contextvars.bind_contextvars(request_id=f"{self._connection.trace}-end", event_name="disconnect")
         try:
-            async with asyncio.timeout(self._hub.limits.handler_seconds):
-                await self._hub.namespace_of(self._connection).disconnected(self._connection, self._connection.reason)
+            await self._hub.handling.within(
+                self._hub.namespace_of(self._connection).disconnected(self._connection, self._connection.reason)
+            )
         except Exception:
             self._hub.counters.handler_failures += 1
             log.exception("disconnect_handler_failed")

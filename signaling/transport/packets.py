@@ -64,7 +64,7 @@ def connect_error(namespace: str, data: Mapping[str, Any]) -> Wire:
 
 def event_frame(namespace: str, name: str, payload: Any) -> bytes:
     """The frame of an event that carries one object, by as few steps as there are: every broadcast begins here."""
-    return wire.text_frame(f"{_beginning(namespace, name)}{wire.dumps_fast(payload)}]")
+    return wire.text_frame(f"{_beginning(namespace, name)}{wire.dumps_ready(payload)}]")
 
 
 @lru_cache(maxsize=256)  # names are ours and few
@@ -82,15 +82,18 @@ def acknowledgement(namespace: str, ack_id: int, args: Sequence[Any]) -> Wire:
 
 def with_attachments(kind: int, namespace: str, args: Sequence[Any], ack_id: int | None = None) -> Wire:
     """Like `event` (name first) and `acknowledgement`, for arguments that may hold bytes."""
-    if not any(map(_holds_bytes, args)):
+    try:
         return _text(kind, namespace, list(args), ack_id)
+    except TypeError:  # what is no JSON is looked for only then; a page of events has thousands of values
+        if not any(map(_holds_bytes, args)):
+            raise
     data, attachments = cast(tuple[Any, list[bytes]], Packet.deconstruct_binary(list(args)))
     binary = {EVENT: BINARY_EVENT, ACK: BINARY_ACK}[kind]
     return wire_of(_header(f"{binary}{len(attachments)}-", namespace, ack_id) + wire.dumps(data), *attachments)
 
 
 def _holds_bytes(value: Any) -> bool:
-    """What the library's `data_is_binary` says, ended at the first; a page of events has thousands of values."""
+    """What the library's `data_is_binary` says, ended at the first."""
     if isinstance(value, dict):
         return any(map(_holds_bytes, value.values()))
     if isinstance(value, list):

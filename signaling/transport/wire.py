@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -80,7 +80,18 @@ def polling_body(parts: Iterable[Part]) -> bytes:
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON; raises ValueError for what browsers cannot parse (NaN and infinities)."""
+    """Compact JSON; raises ValueError for what browsers cannot parse (NaN, infinities), TypeError for other types."""
+    if _encode is None:
+        return _dumps_safely(value)
+    try:
+        chunks = _encode(value, 0)
+        text: str = chunks[0] if len(chunks) == 1 else "".join(chunks)
+    except RecursionError:  # a circle, perhaps: told apart there
+        return _dumps_safely(value)
+    return text if text.isascii() or _is_unicode(text) else _ESCAPED.encode(value)
+
+
+def _dumps_safely(value: Any) -> str:
     text = _PLAIN.encode(value)
     return text if text.isascii() or _is_unicode(text) else _ESCAPED.encode(value)
 
@@ -94,19 +105,10 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def dumps_fast(value: Any) -> str:
-    """What `text_wire` makes of `value` in its list, by the library's C encoder alone where that can."""
-    if _encode is None:
-        return _slow(value)
-    try:
-        chunks = _encode(value, 0)
-        text: str = chunks[0] if len(chunks) == 1 else "".join(chunks)
-    except (TypeError, ValueError, RecursionError):  # something `Ready` in it, or nothing that can be sent
-        return _slow(value)
-    return text if text.isascii() or _is_unicode(text) else _slow(value)
-
-
-def _slow(value: Any) -> str:
+def dumps_ready(value: Any) -> str:
+    """What `text_wire` makes of `value` in its list."""
+    if not _holds_ready(value):
+        return dumps(value)
     pieces: list[bytes] = []
     _put(pieces, value)
     return b"".join(pieces).decode()
@@ -114,32 +116,43 @@ def _slow(value: Any) -> str:
 
 def text_wire(header: str, values: Sequence[Any]) -> Wire:
     """A text packet: `header`, then the values as a JSON list; what is `Ready` in an object of them is copied once."""
-    if not any(_holds_ready(value) for value in values):
-        return wire_of(header + dumps(values))
+    if not any(map(_holds_ready, values)):
+        return Wire(None, text_frame(header + dumps(values)))
     pieces = [header.encode(), b"["]
     for index, value in enumerate(values):
         if index:
             pieces.append(b",")
-        _put(pieces, value)
+        if _holds_ready(value):
+            _put(pieces, value)
+        else:
+            pieces.append(dumps(value).encode())
     pieces.append(b"]")
     return Wire(None, b"".join([_head(TEXT, sizes(pieces)), *pieces]))
 
 
 def _holds_ready(value: Any) -> bool:
-    return isinstance(value, dict) and any(isinstance(part, Ready) for part in value.values())
+    if isinstance(value, dict):
+        for part in value.values():
+            if type(part) is Ready:
+                return True
+    return False
 
 
-def _put(pieces: list[bytes], value: Any) -> None:
-    if not _holds_ready(value):
-        pieces.append(dumps(value).encode())
-        return
-    for index, (name, part) in enumerate(value.items()):
-        pieces.append(f"{',' if index else '{'}{dumps(name)}:".encode())
-        if isinstance(part, Ready):
-            pieces.extend(part.pieces)
-        else:
-            pieces.append(dumps(part).encode())
-    pieces.append(b"}")
+def _put(pieces: list[bytes], value: Mapping[str, Any]) -> None:
+    """An object: what is `Ready` in it as it is, its other neighbors encoded together."""
+    plain: dict[str, Any] = {}
+    before = "{"
+    for name, part in value.items():
+        if type(part) is not Ready:
+            plain[name] = part
+            continue
+        if plain:
+            before = f"{before}{dumps(plain)[1:-1]},"
+            plain = {}
+        pieces.append(f"{before}{dumps(name)}:".encode())
+        pieces.extend(part.pieces)
+        before = ","
+    pieces.append(f"{before}{dumps(plain)[1:-1]}}}".encode() if plain else b"}")
 
 
 def loads(text: str) -> Any:
@@ -161,7 +174,7 @@ def _no_constants(name: str) -> NoReturn:
 
 _PLAIN = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _ESCAPED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-# What `_PLAIN` makes for every text anew, made once, without its memory of what it is inside: circles end in _slow.
+# What `_PLAIN` makes for each text anew, made once, and without its memory of circles: they end in `_dumps_safely`.
 _make = getattr(json.encoder, "c_make_encoder", None)
 _encode = _make and _make(None, _PLAIN.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
 _DECODER = json.JSONDecoder(parse_constant=_no_constants)

@@ -36,16 +36,15 @@ async function askToEnd(classroom) {
 /** @param {{classroom: Classroom, about: any, back: string}} props */
 const Live = ({ classroom, about, back }) => {
   const [hasSettings, showSettings] = useState(false);
-  const [tab, choose] = useState(/** @type {import("../parts/room_side.js").Tab} */ ("chat"));
   const { you, isCurrent } = classroom.view.value;
   return html`
     <div class="room">
       <${RoomHead} about=${about} you=${you} user=${session.value} isConnected=${isCurrent} back=${back} />
       <div class="room-center">
         <${RoomStage} classroom=${classroom} />
-        <${RoomNotices} classroom=${classroom} isAsking=${tab === "ask"} onAnswer=${() => choose("ask")} />
+        <${RoomNotices} classroom=${classroom} />
       </div>
-      <${RoomSide} classroom=${classroom} tab=${tab} choose=${choose} />
+      <${RoomSide} classroom=${classroom} />
       <${RoomControls} classroom=${classroom} back=${back} onSettings=${() => showSettings(true)} onEnd=${() => askToEnd(classroom)} />
       ${hasSettings && html`<${RoomSettings} classroom=${classroom} onClose=${() => showSettings(false)} />`}
     </div>
