@@ -30,6 +30,7 @@ from signaling.protocol import WISHES, After
 from signaling.rooms import log as timeline_log
 from signaling.rooms import private
 from signaling.rooms.presence import Presence
+from signaling.rooms.registry import Entry
 from signaling.rooms.room import Leave, SessionNotLive, Vacate
 from signaling.rooms.state import Room, TimelineEvent
 from signaling.rooms.timeline import Timeline
@@ -146,6 +147,16 @@ class Doorway:
             if place is not None and place.phase is not Phase.WAITING:
                 await self._vacate(client, live_session_id)
 
+    async def _give_back(self, client: Client, live_session_id: int, *, is_in_doubt: bool) -> None:
+        """The seat of a tab that did not get in is held for its person, if that still belongs to the class."""
+        try:
+            if is_in_doubt and (await self._door.membership(client.actor.id, live_session_id))[1] is None:
+                await self._writer.act(live_session_id, Leave(client.actor.id))
+                return
+        except LecternError as error:
+            log.warning("seat not given up", live_session_id=live_session_id, reason=error.code)
+        await self._vacate(client, live_session_id)
+
     async def _vacate(self, client: Client, live_session_id: int) -> None:
         try:
             await self._writer.act(live_session_id, Vacate(client.actor.id, client.connection.id))
@@ -220,7 +231,7 @@ class Doorway:
             if client.places.get(row.id) is place:
                 self._displace(client, row.id)
             if may_have_seat and row.id not in client.places:
-                await self._vacate(client, row.id)
+                await self._give_back(client, row.id, is_in_doubt=client.course_changes != heard)
             raise
         you = {**self._you(client, place), **own}
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
@@ -234,15 +245,15 @@ class Doorway:
             await self._registry.catch_up(live_session_id)  # another process may have written it
             await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq)
             entry = await self._registry.entry(live_session_id)
-        room = entry.room
-        if after is None or after.epoch != entry.epoch or not 0 <= room.seq - after.seq <= MOST_MISSED:
-            self._set_phase(client, live_session_id, place, Phase.LIVE)
-            return {"epoch": entry.epoch, "seq": room.seq, "snapshot": entry.snapshot()}
+        if after is None or after.epoch != entry.epoch or not 0 <= entry.room.seq - after.seq <= MOST_MISSED:
+            return self._shown_anew(client, live_session_id, place, entry)
         events = entry.events_after(after.seq)
         if events is None:
             async with self._database.read() as read:
                 events = await timeline_log.events_after(read, live_session_id, after.seq, PAGE_EVENTS)
             entry = await self._registry.entry(live_session_id)
+            if after.epoch != entry.epoch:  # these events may be of another log than those before
+                return self._shown_anew(client, live_session_id, place, entry)
             events = [event for event in events if event.seq <= entry.room.seq]
         shown = _bounded(events)
         seq = shown[-1]["seq"] if shown else after.seq
@@ -250,6 +261,11 @@ class Doorway:
         if not more:
             self._set_phase(client, live_session_id, place, Phase.LIVE)
         return {"epoch": entry.epoch, "seq": seq, "events": shown, "more": more}
+
+    def _shown_anew(self, client: Client, live_session_id: int, place: Place, entry: Entry) -> dict[str, Any]:
+        """The room as it is, whatever the tab knew before."""
+        self._set_phase(client, live_session_id, place, Phase.LIVE)
+        return {"epoch": entry.epoch, "seq": entry.room.seq, "snapshot": entry.snapshot()}
 
     def _place(self, client: Client, row: LiveSession, role: Role, phase: Phase) -> Place:
         place = client.places.get(row.id)

@@ -23,9 +23,12 @@ from server.events import EnrollmentActivated, EnrollmentEnded, SignInsEnded
 from signaling.client import course_room
 from signaling.healer import Healer
 from signaling.hurry import Hurry
+from signaling.rooms import log as timeline_log
 from signaling.rooms.effects import RoomOpened
+from signaling.rooms.registry import RECENT_EVENTS
+from signaling.rooms.state import TimelineEvent
 from tests.factories import World
-from tests.signaling.conftest import Connect
+from tests.signaling.conftest import Connect, lose, stored
 
 
 def overtake(patch: pytest.MonkeyPatch, reading: Gathering[Any, Any], change: Callable[[], Awaitable[None]]) -> None:
@@ -91,6 +94,52 @@ async def test_a_course_that_is_lost_while_its_student_comes_in_lets_nobody_in(
     assert refused["error"]["code"] == "not_found"
     assert not gateway.presence.is_inside(room.id, bo)
     assert (await tabs[1].wish("join", live_session_id=room.id))["ok"]
+
+
+async def test_a_course_that_is_lost_when_the_seat_is_already_taken_leaves_nobody_in_it(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who revoked saw nobody inside, and the seat was written after that: it is not held for a minute."""
+    room = await world.live_session(students=["bo"])
+    assert room.course_id is not None
+    course_id, gateway, bo = room.course_id, app[GATEWAY], world.id_of("bo")
+
+    async def revoked() -> None:
+        async with world.database.work("revoke") as work:
+            await work.execute(update(Enrollment).where(Enrollment.user_id == bo).values(status="revoked"))
+        gateway.announcer.publish([EnrollmentEnded(course_id, bo, is_revoked=True)])
+
+    overtake(monkeypatch, gateway._doorway._rosters._reading, revoked)
+    refused = await (await tab("bo")).wish("join", live_session_id=room.id)
+    assert refused["error"]["code"] == "not_joined"
+    about_bo = [line["type"] for line in await stored(world, room.id) if line.get("user_id") == bo]
+    assert about_bo == ["participant_joined", "participant_left"]
+
+
+async def test_a_log_that_is_put_back_while_a_page_of_it_is_read_is_shown_anew(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read may be what follows after other events than those the tab has."""
+    row = await world.live_session(students=["bo"])
+    bo, gateway = await tab("bo"), app[GATEWAY]
+    joined = await bo.wish("join", live_session_id=row.id)
+    await world.talk(row, ["bo"], RECENT_EVENTS + 100)
+    read, is_due = timeline_log.events_after, [True]
+
+    async def overtaken(*asked: Any) -> list[TimelineEvent]:
+        found = await read(*asked)
+        if found and is_due and is_due.pop():
+            await lose(world, row.id, after=joined["seq"] + 40)
+            known = gateway._registry.known(row.id)
+            assert known is not None
+            await gateway.timeline.renew_epoch(row.id, joined["epoch"], known.room.seq)
+        return found
+
+    await gateway._registry.catch_up(row.id)
+    monkeypatch.setattr(timeline_log, "events_after", overtaken)
+    page = await bo.wish("sync", live_session_id=row.id, epoch=joined["epoch"], after=joined["seq"])
+    assert page["epoch"] != joined["epoch"]
+    assert (page["seq"], page["snapshot"]["status"]) == (joined["seq"] + 40, "live")
 
 
 async def test_whoever_is_enrolled_while_people_are_compared_is_not_put_out(
