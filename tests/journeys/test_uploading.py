@@ -135,6 +135,9 @@ async def test_after_a_reload_the_same_file_goes_on_where_it_was_and_another_is_
     chooser = row.get_by_label("Choose “long_wave.mp4”")
     await chooser.set_input_files(other)
     await expect(row.get_by_role("alert").get_by_text("This is another file")).to_be_visible()
+    title = await row.locator(".item-title").bounding_box()
+    assert title is not None
+    assert title["width"] > 200, "the refusal pushes everything else aside"
     await uploading.line(FAST)
     await chooser.set_input_files(file)
     await uploading.arrived("Long wave", file)

@@ -1,7 +1,7 @@
 // Which page an address means, and where a notification leads.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressesIn } from "../../static/js/email_list.js";
+import { addressesIn, nearlyAddressesIn } from "../../static/js/email_list.js";
 import { match, notificationPath, safeReturn } from "../../static/js/routes.js";
 
 test("every address means one page, with its numbers", () => {
@@ -33,4 +33,6 @@ test("a notification leads to what it is about", () => {
 test("addresses are found in whatever was pasted, each once", () => {
   assert.deepEqual(addressesIn("Bo <Bo@Example.org>, cleo@example.org; cleo@example.org\n\"Dana\" dana.o+x@mail.example.co.uk nobody @ x"), ["bo@example.org", "cleo@example.org", "dana.o+x@mail.example.co.uk"]);
   assert.deepEqual(addressesIn("bo at example dot org"), []);
+  assert.deepEqual(nearlyAddressesIn("bo@example, cleo.example.org; dana@example.org\nEmil Novák,emil@example.org\nfay @ example.org"), ["bo@example", "cleo.example.org", "fay @ example.org"]);
+  assert.deepEqual(nearlyAddressesIn("Name,Email\nSmith Jr.,Bo <bo@example.org>"), []);
 });

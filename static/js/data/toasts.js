@@ -15,6 +15,11 @@ export const dismiss = (key) => {
   toasts.value = toasts.value.filter((each) => each.key !== key);
 };
 
+/** Messages that lead to this address: whoever is there needs them no more. @param {string} href */
+export const dismissTo = (href) => {
+  toasts.value = toasts.value.filter((each) => each.action?.href !== href);
+};
+
 /** @param {Omit<Toast, "key">} toast */
 export const tell = (toast) => {
   const key = next++;

@@ -3,7 +3,7 @@ import { html, useRef, useState } from "../../vendor/vendor.js";
 import { ApiError } from "../api.js";
 import { addPeople } from "../data/courses.js";
 import { tell } from "../data/toasts.js";
-import { addressesIn } from "../email_list.js";
+import { addressesIn, nearlyAddressesIn } from "../email_list.js";
 import { FormFault, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 
@@ -55,8 +55,10 @@ export const AddPeople = ({ course }) => {
     const addresses = addressesIn(emails);
     if (addresses.length === 0) throw new ApiError(400, { detail: "There is no e-mail address in this. Write one, as in bo@example.org." });
     if (addresses.length > MOST) throw new ApiError(400, { detail: `These are ${addresses.length} addresses; at most ${MOST} go at once.` });
-    setResults(await addPeople(course.id, addresses));
+    const wrong = nearlyAddressesIn(emails);
+    setResults([...(await addPeople(course.id, addresses)), ...wrong.map((email) => ({ email, outcome: "invalid" }))]);
     form.reset();
+    if (box.current) box.current.value = wrong.join(", "); // to be put right
     box.current?.focus();
   });
   return html`

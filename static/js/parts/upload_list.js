@@ -44,7 +44,7 @@ const ChooseAgain = ({ upload }) => {
   return html`
     <label class="button compact primary">
       <input type="file" class="visually-hidden" accept=${accepted(upload.kind)} onChange=${choose} />
-      <span>Choose “${upload.fileName}”</span>
+      <span class="clip" title=${upload.fileName}>Choose “${upload.fileName}”</span>
     </label>
     <span role="alert" class="small fault-line">${reason}</span>
   `;

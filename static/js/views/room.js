@@ -7,7 +7,7 @@
 import { html, useEffect, useMemo, useState } from "../../vendor/vendor.js";
 import { session } from "../api.js";
 import { useResource } from "../data/resource.js";
-import { tell } from "../data/toasts.js";
+import { dismissTo, tell } from "../data/toasts.js";
 import { Classroom } from "../live/classroom.js";
 import { confirmed } from "../parts/confirm.js";
 import { RoomControls } from "../parts/room_controls.js";
@@ -80,6 +80,7 @@ export const RoomView = ({ liveSessionId }) => {
   known.courseId = shown?.course_id ?? null;
   const isIn = view?.phase === "in";
   useEffect(() => {
+    if (isIn) dismissTo(`/app/sessions/${liveSessionId}`); // come in by another way than the message that it is live
     if (isIn && about.status === "failed") about.resource?.retry(); // a guest may see the session once the code let them in
   }, [isIn]);
   useEffect(() => setTitle(shown?.title ?? "Live class"), [shown?.title]);
