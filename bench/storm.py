@@ -39,7 +39,7 @@ class Weather:
     back_in: list[float]
     stall: float
     busy: float
-    late: int  # ticks later than MOST_STALL_SECONDS
+    late: int  # looks that saw something wait longer than MOST_STALL_SECONDS
     late_p999: float
     gc_pause: float
     rss_before: float
@@ -164,7 +164,7 @@ async def main() -> int:
         f"  longest stall of the server's loop {weather.stall * 1e3:.0f} ms (at most {MOST_STALL_SECONDS * 1e3:.0f}),"
     )
     print(f"  of any the loop itself computed at most {weather.busy * 1e3:.0f} ms: the rest the machine was elsewhere")
-    print(f"  99.9 % of ticks late by at most {weather.late_p999 * 1e3:.0f} ms, {weather.late} by more than allowed")
+    print(f"  99.9 % of looks saw nothing wait longer than {weather.late_p999 * 1e3:.0f} ms, {weather.late} saw more")
     print(f"  longest collector pause {weather.gc_pause * 1e3:.0f} ms")
     print(f"  memory {weather.rss_before:.0f} MiB, after the storms {[round(mib) for mib in weather.rss_after]} MiB")
     return int(weather.stall > MOST_STALL_SECONDS or weather.failures > 0)

@@ -35,7 +35,7 @@ class Metrics:
         self.media_up = Gauge("lectern_media_worker_up", "1 while the media worker answers", registry=registry)
         self.loop_delay = Histogram(
             "lectern_loop_delay_seconds",
-            "How late the event loop runs a due timer",
+            "The longest that something due waited for the event loop, each 10 ms while it has something to do",
             buckets=DELAYS,
             registry=registry,
         )

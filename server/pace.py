@@ -15,11 +15,10 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from server.turns import ShortTurnedLoop
+from server.turns import LOOK_SECONDS, Look, ShortTurnedLoop
 
-TICK_SECONDS = 0.01  # how often lateness is looked at: a stall is under-reported by at most this
 YOUNG_OBJECTS = 10_000  # a run of the collector looks at so many: a few milliseconds
-OLD_SECONDS = 0.1  # what outlived the young runs is looked at once this often, and then kept out of later runs
+OLD_SECONDS = 0.1  # what outlived the young runs is looked at once this often at most, and then kept out of later runs
 FULL_SECONDS = 300.0  # everything is looked at this often, if that is expected to take no longer than
 FULL_PAUSE_SECONDS = 0.04
 FULL_BLOCKS = 4_000_000  # and whenever there are this many blocks of memory and three times those of the last full run
@@ -98,6 +97,37 @@ def short_turned_loop() -> asyncio.AbstractEventLoop:
     return ShortTurnedLoop() if hasattr(select, "epoll") else asyncio.SelectorEventLoop()
 
 
+class Watched:
+    """Calls `look` with the longest delay of the running loop since it was last called, while it has something to do.
+
+    A loop that cannot tell when its turns end is asked by a timer, which under-reports by at most LOOK_SECONDS.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        if isinstance(self._loop, ShortTurnedLoop):
+            self._loop.watch(look)
+        else:
+            self._again()
+
+    def close(self) -> None:
+        """Twice is fine."""
+        if isinstance(self._loop, ShortTurnedLoop):
+            self._loop.unwatch(self._look)
+        elif self._timer is not None:
+            self._timer.cancel()
+
+    def _again(self) -> None:
+        due = self._loop.time() + LOOK_SECONDS
+        self._timer = self._loop.call_at(due, self._beat, due)
+
+    def _beat(self, due: float) -> None:
+        self._look(max(0.0, self._loop.time() - due))
+        self._again()
+
+
 class Collector:
     """The garbage collector in bounded portions.
 
@@ -107,7 +137,8 @@ class Collector:
     """
 
     def __init__(self) -> None:
-        self._timer: asyncio.TimerHandle | None = None
+        self._watched: Watched | None = None
+        self._looked_at = time.monotonic()
         self._before = gc.get_threshold()
         self._seconds_per_block = SECONDS_PER_BLOCK
         self._full_at = time.monotonic()
@@ -116,26 +147,26 @@ class Collector:
     def start(self) -> None:
         gc.set_threshold(YOUNG_OBJECTS, 1_000_000_000, 1_000_000_000)
         self.full()
-        self._again()
+        self._watched = Watched(self._look)
 
     def close(self) -> None:
         """Leave the collector as it was; twice is fine."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None
             gc.set_threshold(*self._before)
             gc.unfreeze()
 
-    def _again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(OLD_SECONDS, self._look)
-
-    def _look(self) -> None:
-        self._again()
-        if gc.get_count()[1]:  # a young run has handed something on
+    def _look(self, late: float) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < OLD_SECONDS:
+            return
+        self._looked_at = now
+        if now - self._full_at > FULL_SECONDS and self.is_full_due(sys.getallocatedblocks()):
+            self.full()
+        elif gc.get_count()[1]:  # a young run has handed something on
             gc.collect(1)  # all there is: the oldest are kept out; a run of theirs would also drop spare objects
             gc.freeze()
-        elif time.monotonic() - self._full_at > FULL_SECONDS and self.is_full_due(sys.getallocatedblocks()):
-            self.full()
 
     def is_full_due(self, blocks: int) -> bool:
         """Whether a full run with `blocks` of memory in use is short, or needed whatever it takes."""
@@ -156,48 +187,44 @@ class Collector:
 
 
 class Pulse:
-    """How late the loop runs due timers, and how long the collector stops everything: what to watch.
+    """How long the loop lets due things wait, and how long the collector stops everything: what to watch.
 
     Late is what a client feels. How much of that the loop computed is told apart from a machine busy with others.
+    Nothing is measured, and nothing spent, while there is nothing to do.
     """
 
     def __init__(self, metrics: Shown) -> None:
         self._metrics = metrics
         self._longest = self._busiest = self._longest_collection = 0.0
         self._pauses: list[float] = []  # a metric has a lock, which the collector may stop a holder of
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = self._computed = self._began = 0.0
+        self._watched: Watched | None = None
+        self._computed = self._began = 0.0
 
     def start(self) -> None:
         gc.callbacks.append(self._collected)
-        self._again()
+        self._computed = time.thread_time()
+        self._watched = Watched(self._look)
 
     def close(self) -> None:
         """Twice is fine."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None
             gc.callbacks.remove(self._collected)
 
-    def _again(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._due, self._computed = loop.time() + TICK_SECONDS, time.thread_time()
-        self._timer = loop.call_at(self._due, self._beat)
-
-    def _beat(self) -> None:
-        late = max(0.0, asyncio.get_running_loop().time() - self._due)
+    def _look(self, late: float) -> None:
         self._metrics.loop_delay.observe(late)
         if late > self._longest:
             self._longest = late
             self._metrics.longest_loop_delay.set(late)
-        busy = min(late, time.thread_time() - self._computed)
+        before, self._computed = self._computed, time.thread_time()
+        busy = min(late, self._computed - before)
         self._metrics.loop_busy.observe(busy)
         if busy > self._busiest:
             self._busiest = busy
             self._metrics.longest_loop_busy.set(busy)
         if self._pauses:
             self._publish()
-        self._again()
 
     def _publish(self) -> None:
         pauses, self._pauses = self._pauses, []

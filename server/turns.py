@@ -2,7 +2,8 @@
 
 Its selector hands it ready sockets in small portions, so that thousands of them are not one long turn. The loop asks
 the selector whenever it has worked everything off, so that is also where a turn ends: what waits for it costs no turn
-of its own, as `call_soon` would.
+of its own, as `call_soon` would. And it is where turns are seen to be long, without a timer that would wake a process
+which has nothing to do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any, TypeVarTuple
 TURN_SECONDS = 0.01  # what one turn of the loop should take; after a longer one fewer sockets are served in the next
 _Given = TypeVarTuple("_Given")
 FEWEST_EVENTS, MOST_EVENTS = 8, 64  # sockets served in one turn; that many leaving at once take about its time
+LOOK_SECONDS = 0.01  # lateness is told no more often; whoever wakes later than that after a turn is seen to be late
+
+Look = Callable[[float], None]
 
 
 class ShortTurns(selectors.BaseSelector):
@@ -32,9 +36,11 @@ class ShortTurns(selectors.BaseSelector):
         self._keys: dict[int, selectors.SelectorKey] = {}
         self._most = MOST_EVENTS
         self._handed = 0
-        self._left = 0.0
+        self._left = time.perf_counter()
         self._ends: list[Callable[[], bool]] = []
         self._is_put_off = False
+        self._looks: list[Look] = []
+        self._late = self._looked = 0.0
         self.report: Callable[[Exception], None] = _raise
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -68,18 +74,30 @@ class ShortTurns(selectors.BaseSelector):
         """
         self._ends.append(work)
 
+    def watch(self, look: Look) -> None:
+        """Call `look`, at the end of turns, with the longest time for which something due had to wait since it was last
+        called, in seconds: a turn, or how late the process woke up. A process that sleeps is not woken for it.
+        """
+        self._late, self._left = 0.0, time.perf_counter()  # what was before is nobody's
+        self._looks.append(look)
+
+    def unwatch(self, look: Look) -> None:
+        """Twice is fine."""
+        if look in self._looks:
+            self._looks.remove(look)
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Ready sockets, at most as many as a short turn works off; `timeout` in seconds."""
         if self._ends and self._end_turn(has_more=timeout is not None and timeout <= 0):
             timeout = 0
+        now = time.perf_counter()
         if self._handed:
-            self._adapt(time.perf_counter() - self._left)
+            self._adapt(now - self._left)
+        if self._looks:
+            now = self._seen(now)
         # Rounded up to the clock's step, or a timer would be waited for in a busy loop.
         wait = -1 if timeout is None else max(0.0, -(-timeout // 1e-3) * 1e-3)
-        try:
-            ready = self._epoll.poll(wait, self._most)
-        except InterruptedError:
-            ready = []
+        ready = self._wait(now, wait) if wait and self._looks else self._poll(wait)
         self._handed, self._left = len(ready), time.perf_counter()
         found = []
         for fd, happened in ready:
@@ -90,6 +108,48 @@ class ShortTurns(selectors.BaseSelector):
                 )
                 found.append((key, events & key.events))
         return found
+
+    def _poll(self, wait: float) -> list[tuple[int, int]]:
+        try:
+            return self._epoll.poll(wait, self._most)
+        except InterruptedError:
+            return []
+
+    def _wait(self, began: float, wait: float) -> list[tuple[int, int]]:
+        """Sleep until something happens or `wait` is over, and note how late that was.
+
+        Shortly after a turn something may be about to happen: then a short sleep is looked at by itself.
+        """
+        if 0 < wait <= LOOK_SECONDS:
+            ready = self._poll(wait)
+        else:
+            ready = self._poll(LOOK_SECONDS)
+            now = time.perf_counter()
+            if ready or now - began > 2 * LOOK_SECONDS:
+                wait = LOOK_SECONDS
+            else:
+                if wait > 0:
+                    wait = max(0.0, wait - (now - began))
+                ready, began = self._poll(wait), now
+        if wait > 0 and (late := time.perf_counter() - began - wait) > self._late:
+            self._late = late
+        return ready
+
+    def _seen(self, now: float) -> float:
+        """The turn that ends now was so long; whoever watches is told once in a while. The time after that."""
+        late = self._late
+        if now - self._left > late:
+            late = self._late = now - self._left
+        if now - self._looked < LOOK_SECONDS:
+            return now
+        for look in tuple(self._looks):
+            try:
+                look(late)
+            except Exception as error:
+                self.report(error)
+        self._looked, told_at = now, time.perf_counter()
+        self._late = told_at - now  # what they took, somebody waited for, too
+        return told_at
 
     def _end_turn(self, *, has_more: bool) -> bool:
         """Whether the loop has something to do; a turn that goes on in the next is not over."""
@@ -137,7 +197,7 @@ class ShortTurnedLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         turns = ShortTurns()
         super().__init__(turns)
-        self.at_end_of_turn = turns.at_end_of_turn
+        self.at_end_of_turn, self.watch, self.unwatch = turns.at_end_of_turn, turns.watch, turns.unwatch
         self.get_debug = partial(getattr, self, "_debug")  # type: ignore[method-assign]
         turns.report = self._report
 

@@ -29,6 +29,7 @@ class Place:
     phase: Phase
     course_id: int | None
     audience: str = ""  # the room of the transport it is in for that
+    has_roster: bool = False  # it was shown who belongs to the class, and is told what changes there
 
 
 @dataclass(slots=True)

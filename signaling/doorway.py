@@ -235,6 +235,7 @@ class Doorway:
             raise
         you = {**self._you(client, place), **own}
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
+        place.has_roster = True
         return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
@@ -243,7 +244,7 @@ class Doorway:
         entry = await self._registry.entry(live_session_id)
         if after is not None and after.epoch == entry.epoch and after.seq > entry.room.seq:
             await self._registry.catch_up(live_session_id)  # another process may have written it
-            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq)
+            await self._timeline.renew_epoch(live_session_id, after.epoch, after.seq, said_by=client.actor.id)
             entry = await self._registry.entry(live_session_id)
         if after is None or after.epoch != entry.epoch or not 0 <= entry.room.seq - after.seq <= MOST_MISSED:
             return self._shown_anew(client, live_session_id, place, entry)

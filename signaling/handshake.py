@@ -13,7 +13,7 @@ from typing import Any
 
 from server.access import Actor
 from server.db.database import Database
-from server.errors import Draining, Invalid, LecternError, RateLimited, Unauthenticated
+from server.errors import Away, Draining, Invalid, LecternError, RateLimited, Unauthenticated
 from server.http.keys import Authenticate, Readiness
 from server.http.problems import problem
 from server.ports import Clock
@@ -50,11 +50,13 @@ class Handshake:
         try:
             return await self._admitted(connection, auth)
         except LecternError as error:
+            if isinstance(error, Away):
+                connection.close(error.code)  # a refusal would keep the official client from coming back
             raise ConnectRefused(error.code, problem(error, connection.trace)) from error
 
     async def _admitted(self, connection: Connection, auth: Mapping[str, Any]) -> Client:
         if self._readiness.draining:
-            connection.close("server going away")  # a refusal would keep the official client from coming back
+            connection.close("server going away")
             raise Draining()
         after = auth.get("notifications_after")
         if isinstance(after, str) and after.isascii() and after.isdigit() and len(after) < 19:

@@ -8,12 +8,15 @@ import resource
 import selectors
 import socket
 import time
+import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from contextvars import ContextVar, copy_context
 
 import pytest
 
 from server import pace, turns
+from server.db.database import Database, Work
 from server.metrics import Metrics
 
 
@@ -101,23 +104,104 @@ async def test_the_collector_keeps_survivors_out_of_later_runs_and_a_full_run_fr
     gc.freeze()  # as it was before this test; see conftest.py
 
 
-async def test_a_stall_and_a_collection_are_seen_in_the_metrics() -> None:
-    metrics = Metrics()
-    pulse = pace.Pulse(metrics)
-    pulse.start()
+async def test_a_full_run_comes_also_while_every_look_finds_something_younger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "FULL_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "FULL_PAUSE_SECONDS", 3_600.0)
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 1, 0))
+    collector, full = pace.Collector(), list[bool]()
+    monkeypatch.setattr(collector, "full", lambda: full.append(True))
     try:
+        collector._looked_at = 0.0
+        collector._look(0.0)
+        assert full
+    finally:
+        collector.close()
+        gc.freeze()  # as it was before this test; see conftest.py
+
+
+async def test_a_finished_unit_of_work_is_gone_without_the_collector(database: Database) -> None:
+    """It held what runs after it, which holds it: one under way while all else is put aside would be kept with that."""
+
+    async def work_of(*, is_broken: bool) -> weakref.ref[Work]:
+        try:
+            async with database.work() as work:
+                work.after_commit(lambda: work.facts.clear())
+                work.after_rollback(lambda: work.facts.clear())
+                if is_broken:
+                    raise LookupError
+        except LookupError:
+            pass
+        return weakref.ref(work)
+
+    gc.disable()
+    try:
+        assert [(await work_of(is_broken=broken))() for broken in (False, True)] == [None, None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("loop_factory", [pace.short_turned_loop, asyncio.SelectorEventLoop])
+def test_a_stall_and_a_collection_are_seen_in_the_metrics(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def stalls() -> None:
+        pulse.start()
         gc.collect()
         time.sleep(0.05)  # the stall
         for _ in range(3):
-            await asyncio.sleep(pace.TICK_SECONDS)
-    finally:
+            await asyncio.sleep(turns.LOOK_SECONDS)
         pulse.close()
+        pulse.close()
+
+    metrics = Metrics()
+    pulse = pace.Pulse(metrics)
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(stalls())
     shown = {s.name: s.value for family in metrics.registry.collect() for s in family.samples}
-    assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - pace.TICK_SECONDS
+    assert shown["lectern_loop_delay_longest_seconds"] >= 0.05 - turns.LOOK_SECONDS
     assert shown["lectern_loop_busy_longest_seconds"] < shown["lectern_loop_delay_longest_seconds"]  # it slept
     assert shown["lectern_gc_pause_longest_seconds"] > 0
     assert shown["lectern_gc_pause_seconds_count"] >= 1
-    pulse.close()
+
+
+def test_a_turn_and_a_late_awakening_are_seen_whole_and_nobody_is_woken_to_look() -> None:
+    class Late:
+        """Wakes up so much later than it was asked to."""
+
+        def __init__(self) -> None:
+            self.by, self.polls = 0.0, 0
+
+        def poll(self, wait: float, most: int) -> list[tuple[int, int]]:
+            time.sleep(wait + self.by)
+            self.polls += 1
+            return []
+
+    def seen() -> float:
+        time.sleep(turns.LOOK_SECONDS)
+        looks.clear()
+        selector.select(0)
+        return max(looks)
+
+    selector, epoll, looks = turns.ShortTurns(), Late(), list[float]()
+    selector.close()
+    selector._epoll = epoll  # type: ignore[assignment]
+    selector.watch(looks.append)
+    time.sleep(0.05)
+    selector.select(0)
+    assert looks.pop() >= 0.05
+    epoll.by = 0.03
+    selector.select(0.005)
+    assert seen() >= 0.03
+    selector.select(0.1)  # late from the first short sleep on: the loop is told at once
+    assert seen() >= 0.03
+    epoll.by, epoll.polls = 0.0, 0
+    selector.select(0.3)
+    assert epoll.polls == 2
+    selector.unwatch(looks.append)
+    selector.unwatch(looks.append)
+    looks.clear()
+    selector.select(0.05)
+    assert not looks
 
 
 def test_the_end_of_a_turn_comes_before_the_loop_sleeps_and_a_turn_later_at_the_latest() -> None:

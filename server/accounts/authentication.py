@@ -43,13 +43,21 @@ class _Standing:
     read_at: float
 
 
+@dataclass(slots=True, eq=False)
+class Look:
+    """A person is being looked up; `is_overtaken` until it was asked, and when something of them was heard since."""
+
+    is_overtaken: bool = True
+
+
 class Authenticator:
     """Call it with a token. It listens for ended sign-ins; `forget` is for whoever changes a person."""
 
     def __init__(self, database: Database, tokens: Tokens, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._tokens, self._clock = database, tokens, clock
         self._known: dict[int, _Standing] = {}
-        self._forgotten = 0
+        self._forgotten = set[int]()  # people, since the reading under way began
+        self._looking: dict[int, list[Look]] = {}  # by person
         self._reading = Gathering(self._read)
 
     async def __call__(self, token: str) -> Actor:
@@ -69,7 +77,9 @@ class Authenticator:
 
     def forget(self, user_id: int, sign_in_ids: Collection[int] = ()) -> None:
         """Ask the database again about this person's sign-ins (all of them, or those named)."""
-        self._forgotten += 1
+        self._forgotten.add(user_id)
+        for look in self._looking.get(user_id, ()):
+            look.is_overtaken = True
         for sign_in_id in [i for i, known in self._known.items() if known.user_id == user_id]:
             if not sign_in_ids or sign_in_id in sign_in_ids:
                 del self._known[sign_in_id]
@@ -83,24 +93,32 @@ class Authenticator:
                 self.forget(fact.user_id)
 
     async def _look_up(self, claims: AccessClaims) -> _Standing:
-        heard = -1
-        while heard != self._forgotten:  # what was read before something was heard may be older than it
-            heard = self._forgotten
-            standing = await self._reading.ask(claims.sign_in_id)
+        look = Look()
+        looking = self._looking.setdefault(claims.user_id, [])
+        looking.append(look)
+        try:
+            while look.is_overtaken:  # what was read before something was heard may be older than it
+                look.is_overtaken = False
+                standing = await self._reading.ask(claims.sign_in_id)
+        finally:
+            looking.remove(look)
+            if not looking:
+                del self._looking[claims.user_id]
         if standing is None or standing.user_id != claims.user_id:
             raise Unauthenticated("This sign-in has ended; sign in again.")
         return standing
 
     async def _read(self, sign_in_ids: Sequence[int]) -> dict[int, _Standing | None]:
-        asked_at, forgotten = self._clock(), self._forgotten
+        asked_at = self._clock()
+        self._forgotten.clear()
         (found,) = await self._database.glance((_STANDING, {"sign_ins": list(sign_in_ids)}))
         standing = {
             sign_in_id: _Standing(user_id, name, AccountRole(role), avatar_url, asked_at)
             for sign_in_id, user_id, name, role, avatar_url in found
         }
-        # What was read before a forget() may be older than it, and is not kept.
-        if forgotten == self._forgotten:
-            if len(self._known) + len(standing) > REMEMBERED:
-                self._known.clear()
-            self._known |= standing
+        # What was read before its person was forgotten may be older than that, and is not kept.
+        kept = {number: one for number, one in standing.items() if one.user_id not in self._forgotten}
+        if len(self._known) + len(kept) > REMEMBERED:
+            self._known.clear()
+        self._known |= kept
         return {sign_in_id: standing.get(sign_in_id) for sign_in_id in sign_in_ids}

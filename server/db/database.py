@@ -203,6 +203,7 @@ class Database:
                     committing = True
                     await session.commit()
                 except BaseException:
+                    work._after_commit.clear()
                     _run(work._after_rollback)
                     raise
         except AWAY as error:
@@ -213,6 +214,7 @@ class Database:
         held = time.perf_counter() - begun
         if held > SLOW_WORK_SECONDS:
             log.warning("slow work", work=named, held_ms=round(held * 1e3), waited_ms=round((begun - started) * 1e3))
+        work._after_rollback.clear()
         _run(work._after_commit)
         if work.facts:
             self.publisher.publish(work.facts)
@@ -243,8 +245,10 @@ def _is_transient(error: DBAPIError) -> bool:
     return state[:2] in {"08", "40", "53", "57"} or state == "55P03"
 
 
-def _run(calls: Sequence[Callable[[], None]]) -> None:
-    for call in calls:
+def _run(calls: list[Callable[[], None]]) -> None:
+    """Each once; then they are let go of, since most of them hold the work that holds them."""
+    while calls:
+        call = calls.pop(0)
         try:
             call()
         except Exception:

@@ -39,8 +39,8 @@ class Gathering(Generic[K, V]):
             if len(self._asked) >= WAITING:
                 raise Away()
             askers = self._asked[key] = []
-            if self._task is None:
-                self._task = loop.create_task(self._run())
+        if self._task is None:
+            self._task = loop.create_task(self._run())
         future: asyncio.Future[V] = loop.create_future()
         askers.append(future)
         return await future

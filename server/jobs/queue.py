@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
+from server.db.base import UtcDateTime
 from server.db.database import Database, Reading, Work
+from server.db.glances import Question
 from server.jobs.tables import Job
 
 MOST_ATTEMPTS = 3
@@ -72,6 +74,12 @@ async def is_pending(read: Reading, kinds: Collection[str], subject_id: int) -> 
     """Whether one of `kinds` waits or runs for this subject."""
     query = select(Job.id).where(Job.kind.in_(kinds), Job.subject_id == subject_id)
     return await read.scalar(query.where(Job.state.in_(("waiting", "running"))).limit(1)) is not None
+
+
+async def due_kinds(database: Database) -> frozenset[str]:
+    """Kinds of which something is to be done now, a lapsed job included."""
+    (found,) = await database.glance((_DUE_KINDS, {"now": database.clock.now()}))
+    return frozenset(kind for (kind,) in found)
 
 
 async def claim(database: Database, kind: str) -> Claimed | None:
@@ -144,9 +152,16 @@ async def waiting_count(read: Reading) -> int:
 
 
 def _due(read: Reading, kind: str) -> tuple[Any, ...]:
-    waits = (Job.state == "waiting") & (Job.run_at <= read.now)
-    lapsed = (Job.state == "running") & (Job.lease_until < read.now)
-    return Job.kind == kind, or_(waits, lapsed)
+    return Job.kind == kind, _is_due(read.now)
+
+
+def _is_due(now: Any) -> ColumnElement[bool]:
+    waits = (Job.state == "waiting") & (Job.run_at <= now)
+    lapsed = (Job.state == "running") & (Job.lease_until < now)
+    return or_(waits, lapsed)
+
+
+_DUE_KINDS = Question(lambda among: select(Job.kind).where(_is_due(bindparam("now", type_=UtcDateTime))).distinct())
 
 
 async def _set(work: Work, job: Claimed, **values: Any) -> bool:

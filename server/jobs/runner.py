@@ -1,12 +1,12 @@
 """Does what the queue says, one lane per kind, until closed; owned by app.py when embedded, alone in `--only jobs`.
 
-A small lesson never waits behind an hour-long conversion, because each kind has a lane of its own.
+A small lesson never waits behind an hour-long conversion, because each kind has a lane of its own. One look at the
+queue is for all of them: a lane sleeps until there is something for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -85,6 +85,7 @@ class Runner:
             except Exception:
                 log.exception("sweep failed")
         self._tasks = [asyncio.create_task(self._lane(kind), name=f"jobs {kind}") for kind in self._handlers]
+        self._tasks.append(asyncio.create_task(self._look_often(), name="jobs look"))
 
     async def close(self) -> None:
         """Stop; what is being worked is given back and its processes end."""
@@ -114,9 +115,18 @@ class Runner:
                 log.warning("jobs wait for the database", kind=kind, code=error.code)
             except Exception:
                 log.exception("job lane stumbled", kind=kind)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await wake.wait()
+            await wake.wait()
+
+    async def _look_often(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                for kind in await queue.due_kinds(self._database) & self._wake.keys():
+                    self._wake[kind].set()
+            except LecternError as error:
+                log.warning("jobs wait for the database", code=error.code)
+            except Exception:
+                log.exception("looking for jobs failed")
 
     async def _one(self, job: Claimed) -> None:
         handler = self._handlers[job.kind]

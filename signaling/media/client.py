@@ -174,6 +174,12 @@ class MediaClient:
         """
         await self._ask("test_narrow", room=room, peer=peer, bits_per_second=bits_per_second)
 
+    async def test_sound(self, room: int, peer: str) -> dict[str, int]:
+        """Tests only: packets of sound that `came` for this subscriber, and those its narrow link has `taken` and
+        `lost`. Raises as above.
+        """
+        return await self._ask("test_sound", room=room, peer=peer)
+
     # --- the connection ---------------------------------------------------------------------------
     def _say(self, message: Mapping[str, Any]) -> None:
         if self._carrier is not None:

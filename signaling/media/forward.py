@@ -23,7 +23,7 @@ from signaling.media.sdp_lines import MID_ID, SEND_TIME_ID, VIDEO_TYPES, PoolLin
 from signaling.media.source import Source, send_time_now
 
 write_number = struct.Struct("!H").pack
-REPEAT_SECONDS = 0.02  # a number asked for again within this is on its way already
+REPEAT_SECONDS = 0.02, 0.3  # a number asked for again within a round trip is on its way already; at least, at most
 RETRANSMISSIONS_PER_SECOND = 500  # of one m-line; a subscriber that asks for more gets the rest next second
 NACKS_REMEMBERED = 512
 AROUND_BYTES = HEADER_BYTES + 16 + 28  # SRTP's tag, UDP and IP
@@ -53,6 +53,7 @@ class Out:
         self._at_cut = (0, 0)  # packets and bytes the source had counted then
         self._before = (0, 0)  # packets and bytes sent of earlier sources
         self.budget = RETRANSMISSIONS_PER_SECOND
+        self._repeat = REPEAT_SECONDS[0]
         self._left: tuple[int, float] | None = None  # the last timestamp sent before a cut, and when
         self._rtx_seq = secrets.randbits(14)
         self._asked: dict[int, float] = {}
@@ -154,7 +155,7 @@ class Out:
             self.numbering.reach(self.source.newest)
         for number in numbers:
             counters.nacks_in += 1
-            if now - self._asked.get(number, 0.0) < REPEAT_SECONDS or self.budget <= 0:
+            if now - self._asked.get(number, 0.0) < self._repeat or self.budget <= 0:
                 continue
             if len(self._asked) >= NACKS_REMEMBERED:
                 self._asked.clear()
@@ -170,6 +171,12 @@ class Out:
             counters.retransmitted += 1
             found[0].source.retransmitted += 1
             self._send_again(packet, number, (packet.timestamp + found[0].add_time) & 0xFFFFFFFF, found[0].source)
+
+    def tripped(self, seconds: float) -> None:
+        """The browser's last round trip. On a link with a queue it asks again before the answer can be there, and
+        answers to each would keep the queue as long as it is.
+        """
+        self._repeat = min(max(0.8 * seconds, REPEAT_SECONDS[0]), REPEAT_SECONDS[1])
 
     def report(self) -> None:
         """A sender report: the publisher's clock translated to ours and carried on to now. A repeated pair teaches the

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from signaling.media.counters import Counters
@@ -20,8 +21,10 @@ LARGEST = 2048
 class Narrow:
     """One link's way out: send to `address` what is meant for whom `lead` named last."""
 
-    def __init__(self, bits_per_second: float, counters: Counters) -> None:
+    def __init__(self, bits_per_second: float, counters: Counters, sound: Iterable[int] = ()) -> None:
         self.bits_per_second, self._counters = bits_per_second, counters
+        self.sound_taken = self.sound_lost = 0  # packets of the streams (SSRC) in `sound`; the lost are among the taken
+        self._sound = frozenset(ssrc.to_bytes(4, "big") for ssrc in sound)
         self._free_at = 0.0  # when what waits has left
         self._to: Any = None
         self._through: socket.socket | None = None
@@ -47,9 +50,12 @@ class Narrow:
             while True:
                 data = self._socket.recv(LARGEST)
                 now = loop.time()
+                is_sound = data[8:12] in self._sound and not 192 <= data[1] <= 223  # RTCP names it elsewhere
+                self.sound_taken += is_sound
                 leaves = max(now, self._free_at) + len(data) * 8 / self.bits_per_second
                 if leaves - now > QUEUE_SECONDS:
                     self._counters.test_lost += 1
+                    self.sound_lost += is_sound
                     continue
                 self._free_at = leaves
                 loop.call_at(leaves, self._leave, data)

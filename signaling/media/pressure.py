@@ -57,6 +57,9 @@ class Pressure:
         heard = self._reports.read(packets)
         if heard == Heard():
             return
+        if heard.round_trip is not None:
+            for out in self._outs:
+                out.tripped(heard.round_trip)
         now = time.monotonic()
         if self.budget.hear(heard, self._rate(now), now):
             self._counters.budgets_cut += 1

@@ -24,6 +24,7 @@ from signaling.media.narrow import Narrow
 from signaling.media.pulse import Pulse
 from signaling.media.report import report
 from signaling.media.room import Room
+from signaling.media.subscriber import Subscriber
 from signaling.media.values import Offer, Track, Wish
 
 CARRIERS = 64  # web processes; further connections are cut
@@ -76,6 +77,7 @@ class Service:
             "report": self._report,
             "test_loss": self._test_loss,
             "test_narrow": self._test_narrow,
+            "test_sound": self._test_sound,
         }
 
     def carrier(self) -> Carrier:
@@ -318,11 +320,29 @@ class Service:
     def _test_narrow(self, side: WebSide, message: dict[str, Any]) -> None:
         """Tests only: let no more than so many bits a second through to this subscriber; None: all again."""
         self._only_in_tests()
+        subscriber, bits = self._subscriber(message), message["bits_per_second"]
+        sound = [out.ssrc for out in subscriber.outs.values() if not out.is_video]
+        subscriber.link.lead_through(
+            None if bits is None else Narrow(max(1.0, float(bits)), self.host.mux.counters, sound)
+        )
+
+    def _test_sound(self, side: WebSide, message: dict[str, Any]) -> dict[str, int]:
+        """Tests only: packets of sound that came for this subscriber, and those its narrow link took and lost."""
+        self._only_in_tests()
+        subscriber = self._subscriber(message)
+        narrow = subscriber.link.narrow
+        heard = [out.source for out in subscriber.outs.values() if not out.is_video and out.source is not None]
+        return {
+            "came": sum(source.received for source in heard),
+            "taken": narrow.sound_taken if narrow is not None else 0,
+            "lost": narrow.sound_lost if narrow is not None else 0,
+        }
+
+    def _subscriber(self, message: Mapping[str, Any]) -> Subscriber:
         subscriber = self._known_room(message).subscribers.get(str(message["peer"]))
         if subscriber is None:
             raise PeerUnknown()
-        bits = message["bits_per_second"]
-        subscriber.link.lead_through(None if bits is None else Narrow(max(1.0, float(bits)), self.host.mux.counters))
+        return subscriber
 
     def _only_in_tests(self) -> None:
         if not self.allow_test_loss:

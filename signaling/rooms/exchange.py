@@ -1,7 +1,8 @@
 """Presence counts between web processes through the database: what changed here is written, what changed there is read.
 
-Nothing is written when nothing changed since the last time, whatever came and went in between: a thousand browsers that
-reconnect cost one statement, or none.
+No count is written that did not change since the last time, whatever came and went in between: a thousand browsers that
+reconnect cost one statement, or none. Only that something was said since is written then, and makes the others read:
+of what was said, the last word may be the one that was lost.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select, text, union, update
+from sqlalchemy import select, text, union
 
 from server.courses.tables import Course, Enrollment
 from server.db.database import Reading, Work
@@ -42,11 +43,12 @@ class Written:
         self._rows: dict[Key, int] = {}
         self._touched = set[Key]()
         self.version = 0
+        self._settled = 0  # the version of what the database holds
 
     @property
     def is_due(self) -> bool:
-        """Whether something may have changed."""
-        return bool(self._touched)
+        """Whether something may have changed, or was said, since the last writing."""
+        return bool(self._touched) or self.version != self._settled
 
     def touch(self, key: Key) -> None:
         """This count may have changed."""
@@ -61,20 +63,24 @@ class Written:
         self.version += 1
         return self.version
 
-    async def write(self, work: Work, lease_id: int) -> None:
-        """What differs from the rows, in the caller's transaction; kept for the next time if that fails."""
+    async def write(self, work: Work, lease_id: int) -> int:
+        """What differs from the rows, in the caller's transaction; kept for the next time if that fails.
+
+        Returns the version of all rows, which belongs into the lease.
+        """
+        if not self.is_due:
+            return self.version
         touched, self._touched = self._touched, set()
         differs = {key: n for key in touched if (n := self._here[key]) != self._rows.get(key, 0)}
-        if not differs:
-            return
         self._rows.update(dict.fromkeys(differs, UNKNOWN))
-        work.after_rollback(lambda: self._touched.update(differs))
-        work.after_commit(lambda: self._wrote(differs))
         version = self.next_version()
+        work.after_rollback(lambda: self._touched.update(differs))
+        work.after_commit(lambda: self._wrote(differs, version))
         await _write(work, lease_id, differs)
-        await work.execute(update(ProcessLease).where(ProcessLease.id == lease_id).values(counts_version=version))
+        return version
 
-    def _wrote(self, rows: dict[Key, int]) -> None:
+    def _wrote(self, rows: dict[Key, int], version: int) -> None:
+        self._settled = version
         for key, connections in rows.items():
             if connections:
                 self._rows[key] = connections

@@ -6,12 +6,14 @@ One small look at the database every few seconds, in any process; the room's row
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 
+from server.db.base import UtcDateTime
 from server.db.database import Database
+from server.db.glances import Question
 from server.errors import LecternError
 from server.live_sessions import service as live_sessions
 from server.live_sessions.commands import EndLiveSession
@@ -23,6 +25,38 @@ LOOK_SECONDS = 2.0
 REMIND_BEFORE = timedelta(minutes=10)
 AT_ONCE = 200  # of each kind in one look; the rest in the next
 log = structlog.get_logger(__name__)
+
+
+def _moment(name: str) -> BindParameter[datetime]:
+    return bindparam(name, type_=UtcDateTime)
+
+
+_LAPSED = Question(
+    lambda among: (
+        select(Participation.live_session_id, Participation.user_id)
+        .where(Participation.left_at.is_(None), Participation.last_seen_at < _moment("before"))
+        .limit(AT_ONCE)
+    )
+)
+_EMPTY = Question(
+    lambda among: (
+        select(LiveSession.id)
+        .where(LiveSession.status == "live", LiveSession.empty_since < _moment("before"))
+        .limit(AT_ONCE)
+    )
+)
+_SOON = Question(
+    lambda among: (
+        select(LiveSession.id)
+        .where(
+            LiveSession.status == "scheduled",
+            LiveSession.reminded_at.is_(None),
+            LiveSession.scheduled_at > _moment("now"),
+            LiveSession.scheduled_at < _moment("until"),
+        )
+        .limit(AT_ONCE)
+    )
+)
 
 
 class Keeper:
@@ -54,27 +88,17 @@ class Keeper:
 
     async def look(self) -> None:
         """Do what is due now."""
-        async with self._database.read() as read:
-            lapsed = select(Participation.live_session_id, Participation.user_id).where(
-                Participation.left_at.is_(None), Participation.last_seen_at < read.now - self._seat_held
-            )
-            seats = (await read.execute(lapsed.limit(AT_ONCE))).all()
-            empty = select(LiveSession.id).where(
-                LiveSession.status == "live", LiveSession.empty_since < read.now - self._empty_after
-            )
-            rooms = list(await read.scalars(empty.limit(AT_ONCE)))
-            soon = select(LiveSession.id).where(
-                LiveSession.status == "scheduled",
-                LiveSession.reminded_at.is_(None),
-                LiveSession.scheduled_at > read.now,
-                LiveSession.scheduled_at < read.now + REMIND_BEFORE,
-            )
-            classes = list(await read.scalars(soon.limit(AT_ONCE)))
+        now = self._database.clock.now()
+        seats, rooms, classes = await self._database.glance(
+            (_LAPSED, {"before": now - self._seat_held}),
+            (_EMPTY, {"before": now - self._empty_after}),
+            (_SOON, {"now": now, "until": now + REMIND_BEFORE}),
+        )
         for live_session_id, user_id in seats:
             await self._writer.act(live_session_id, GiveUpSeat(user_id))
-        for live_session_id in rooms:
+        for (live_session_id,) in rooms:
             await self._writer.act(live_session_id, EndLiveSession(live_session_id, None, reason="empty"))
-        for live_session_id in classes:
+        for (live_session_id,) in classes:
             await self._remind(live_session_id)
 
     async def _remind(self, live_session_id: int) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import update
 
-from server.db.database import Database
+from server.db.database import Database, Work
 from server.errors import LecternError
 from server.live_sessions.tables import ProcessLease
 from signaling.client import Client
@@ -118,12 +119,9 @@ class Presence:
         async with self._database.work("renew lease") as work:
             row = await work.get(ProcessLease, self.lease_id, for_update=True)
             was_ended = row is not None and row.ended_at is not None
-            mine = ProcessLease.id == self.lease_id
-            await work.execute(update(ProcessLease).where(mine).values(renewed_at=work.now, ended_at=None))
-            if self._is_shared:
-                if was_ended:
-                    self._written.touch_all()
-                await self._written.write(work, self.lease_id)
+            if was_ended and self._is_shared:
+                self._written.touch_all()
+            await self._put_lease(work, renewed_at=work.now, ended_at=None)
         if was_ended:
             log.warning("lease was late", lease_id=self.lease_id)
             await self.retake()
@@ -140,8 +138,14 @@ class Presence:
         """Counts alone: what changed here is written, what changed elsewhere read."""
         if self._written.is_due:
             async with self._database.work("write presence") as work:
-                await self._written.write(work, self.lease_id)
+                await self._put_lease(work)
         await self._read_others()
+
+    async def _put_lease(self, work: Work, **columns: Any) -> None:
+        """With the counts, where other processes read them."""
+        if self._is_shared:
+            columns["counts_version"] = await self._written.write(work, self.lease_id)
+        await work.execute(update(ProcessLease).where(ProcessLease.id == self.lease_id).values(**columns))
 
     async def _read_others(self) -> None:
         async with self._database.read() as read:
@@ -149,8 +153,9 @@ class Presence:
             if not changed:
                 return
             courses = await courses_of(read, {user_id for user_id, _ in changed})
-            unknown = {room for _, room in changed if room != ANYWHERE} - self._news.course_of.keys()
-            rooms = await course_of_rooms(read, unknown)
+            named = {room for _, room in changed if room != ANYWHERE}
+            rooms = {room: self._news.course_of[room] for room in named & self._news.course_of.keys()}
+            rooms |= await course_of_rooms(read, named - rooms.keys())
         self._changed_elsewhere(changed, courses, rooms)
 
     def hear(self, fact: PresenceTold) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from server.db.database import Database, Reading
-from server.errors import LecternError, Missing
+from server.errors import Away, LecternError, Missing
 from server.live_sessions.tables import LiveSession
 from signaling.rooms import log as timeline_log
 from signaling.rooms.blanking import BLANKS, blank_all
@@ -24,6 +24,7 @@ from signaling.rooms.state import Room, TimelineEvent
 from signaling.transport import Ready
 
 MOST_ROOMS = 256  # the room unused for longest is forgotten and rebuilt from its log when needed
+CATCH_UP_SECONDS = 5.0  # whoever waits for a room to be healed is then told to come again
 HEAL_FIRST_WAIT_SECONDS, HEAL_LONGEST_WAIT_SECONDS = 0.1, 2.0
 RECENT_EVENTS = 512  # kept in memory for the end of a catch-up; older ones are read from the log
 log = structlog.get_logger(__name__)
@@ -100,10 +101,12 @@ class Registry:
             task.add_done_callback(lambda _: self._healed(live_session_id, task))
 
     async def catch_up(self, live_session_id: int) -> None:
-        """Like heal(), and wait for its end: from then on what was committed before this call is told."""
+        """Like heal(), and wait for its end: from then on what was committed before this call is told. Raises Away."""
         self.heal(live_session_id)
         if (task := self._healing.get(live_session_id)) is not None:
-            await asyncio.wait([task])
+            done, _ = await asyncio.wait([task], timeout=CATCH_UP_SECONDS)
+            if not done:  # it goes on while the database is away
+                raise Away()
 
     async def _heal(self, live_session_id: int) -> None:
         wait = HEAL_FIRST_WAIT_SECONDS

@@ -122,13 +122,15 @@ def _stays_of(work: Work, row: LiveSession, roles: Mapping[int, str]) -> list[di
     ]
 
 
-async def connect(work: Work, seats: Mapping[str, Seat], lease_id: int, *, begun: Collection[Seat] = ()) -> None:
-    """Each connection takes (or keeps) its person's seat; the stays in `begun` were begun in this work.
+async def connect(
+    work: Work, taken: Collection[tuple[str, Seat]], lease_id: int, *, begun: Collection[Seat] = ()
+) -> None:
+    """Each of these connections takes (or keeps) its person's seat; the stays in `begun` were begun in this work.
 
     Nobody else has seen those yet, so nobody holds a seat in them. An older stay is looked at whatever was read before:
     the end of another process's lease changes it without the room's lock.
     """
-    if older := set(seats.values()).difference(begun):
+    if older := {seat for _, seat in taken}.difference(begun):
         if work.is_sqlite:
             await work.execute(_TAKE_SQLITE, {"seats": json.dumps(list(older))})
         else:
@@ -136,7 +138,7 @@ async def connect(work: Work, seats: Mapping[str, Seat], lease_id: int, *, begun
     here = {"lease_id": lease_id, "joined_at": work.now}
     rows = [
         {**here, "live_session_id": live_session_id, "connection_id": connection_id, "user_id": user_id}
-        for connection_id, (live_session_id, user_id) in seats.items()
+        for connection_id, (live_session_id, user_id) in taken
     ]
     await _CONNECT.run(work, rows)
 

@@ -33,6 +33,7 @@ from signaling.rooms.state import Room, TimelineEvent
 
 SEAT_HELD = timedelta(seconds=60)
 RENEWED_APART = timedelta(seconds=60)
+MOST_BELIEVED = 10_000  # people remembered whose word renewed an epoch; then all are forgotten
 log = structlog.get_logger(__name__)
 Ring = Callable[[int, str, Sequence[TimelineEvent]], None]
 
@@ -118,6 +119,7 @@ class Timeline:
     def __init__(self, database: Database, registry: Registry, *, seat_held: timedelta = SEAT_HELD) -> None:
         self.database, self.registry, self.seat_held = database, registry, seat_held
         self._renewed: dict[int, datetime] = {}  # rooms whose epoch was renewed lately
+        self._believed = set[tuple[int, int]]()  # rooms, and whose word alone renewed their epoch here
         self.states = keeping.States(database)
         self.lease_id = 0  # set by presence when the process's lease is written
         self.ring: Ring = lambda live_session_id, epoch, events: None  # the bell of the other processes
@@ -135,15 +137,17 @@ class Timeline:
         self.tell_after_commit(work)
         return {"seq": answer.seq, "notified": 0, **answer.extra}
 
-    async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int) -> None:
+    async def renew_epoch(self, live_session_id: int, epoch: str, ahead: int, *, said_by: int | None = None) -> None:
         """A client, or a room here, beyond the log's end proves that the log was put back to an earlier state.
 
-        From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, so that
-        a client that only claims to be ahead cannot make everybody ask for snapshots all the time.
+        From then on positions of the old epoch mean nothing. At most one renewal a room within RENEWED_APART, and one
+        at the word of the same person (`said_by`; not the host, whose class it is): a client may claim to be ahead that
+        is not, and all others ask for snapshots. What this process told and the log has lost it finds by itself, so an
+        honest client is ahead only of a log that was put back before the process began, and says so once.
         """
         now = self.database.clock.now()
         self._renewed = {room: at for room, at in self._renewed.items() if now - at < RENEWED_APART}
-        if live_session_id in self._renewed:
+        if live_session_id in self._renewed or (live_session_id, said_by) in self._believed:
             return
         async with self.database.work("renew epoch") as work:
             row = await work.get(LiveSession, live_session_id, for_update=True)
@@ -152,6 +156,10 @@ class Timeline:
             row.epoch = _new_epoch(row, ahead)
             work.after_commit(lambda: self.registry.renew(live_session_id, row.epoch))
         self._renewed[live_session_id] = now
+        if said_by is not None and said_by != row.host_id:
+            if len(self._believed) >= MOST_BELIEVED:
+                self._believed.clear()
+            self._believed.add((live_session_id, said_by))
 
     async def judge(
         self, work: Work, live_session_id: int, command: Any, actor_id: int | None, client_id: str | None
@@ -172,7 +180,7 @@ class Timeline:
             decided = decided if is_last else ()
         answer = await self._append(work, scene, decided, actor_id, client_id)
         if isinstance(command, Enter):
-            await seating.connect(work, {command.connection_id: (scene.row.id, command.user_id)}, self.lease_id)
+            await seating.connect(work, [(command.connection_id, (scene.row.id, command.user_id))], self.lease_id)
         return answer
 
     async def judge_entries(self, work: Work, wishes: Mapping[int, Sequence[Enter]]) -> list[Judged]:
@@ -211,9 +219,9 @@ class Timeline:
         for each in entries:
             if each.late:
                 await seating.begin_again(work, each.scene.row, each.late)
-        seats = {connection_id: seat for each in entries for connection_id, seat in each.seats.items()}
-        if seats:
-            await seating.connect(work, seats, self.lease_id, begun={seat for each in entries for seat in each.begun})
+        taken = [one for each in entries for one in each.seats.items()]  # a connection may be in several rooms
+        if taken:
+            await seating.connect(work, taken, self.lease_id, begun={seat for each in entries for seat in each.begun})
 
     async def _judge_alone(self, work: Work, live_session_id: int, wish: Enter) -> Judged:
         try:

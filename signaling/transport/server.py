@@ -153,13 +153,25 @@ class LiveServer(SocketServer):
         return 0 if audience is None else self._engine.tell(audience, packets.event_frame(NAMESPACE, event, payload))
 
     def broadcast_droppable(
-        self, room: str, event: str, payload: Mapping[str, Any], *, skip: Container[Connection] = ()
+        self,
+        room: str,
+        event: str,
+        payload: Mapping[str, Any],
+        *,
+        skip: Container[Connection] = (),
+        passed_over: list[Connection] | None = None,
     ) -> int:
-        """Like `broadcast`, leaving out whoever has more unread than the low-water mark: for what is soon stale."""
+        """Like `broadcast`, leaving out whoever has more unread than the low-water mark: for what is soon stale.
+
+        Those left out are added to `passed_over`.
+        """
         members = self._hub.rooms.members(room)
         meant = [member for member in members if member.connected and member not in skip]
         reading = [member for member in meant if not member.is_busy]
-        self.counters.dropped += len(meant) - len(reading)
+        if len(reading) < len(meant):
+            self.counters.dropped += len(meant) - len(reading)
+            if passed_over is not None:
+                passed_over += [member for member in meant if member.is_busy]
         if not reading:
             return 0
         if len(reading) == len(members):

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from server.app import GATEWAY
 from server.errors import DatabaseAway
 from server.live_sessions.tables import LiveSession, Participation, ProcessLease, RoomConnection
+from signaling.rooms import timeline
 from signaling.rooms.leases import end_leases
 from signaling.rooms.room import GiveUpSeat
 from tests.factories import World
@@ -289,6 +290,21 @@ async def test_a_client_ahead_of_the_log_renews_its_epoch_and_everybody_catches_
     assert (await ana.hear_event("chat_posted"))["seq"] == joined["seq"] + 1
     again = await bo.wish("join", live_session_id=room, after={"epoch": joined["epoch"], "seq": 900})
     assert again["epoch"] == joined["epoch"] and "snapshot" in again
+
+
+async def test_nobody_makes_everybody_begin_anew_again_and_again(
+    app: web.Application, tab: Connect, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is believed once that the log was put back, the host more often; whoever says it is shown what is so."""
+    monkeypatch.setattr(timeline, "RENEWED_APART", timedelta(0))
+    room, tabs = await a_class(tab, world, "ana", "bo", "cleo")
+    epochs = [(await tabs[0].wish("join", live_session_id=room))["epoch"]]
+    for one, is_believed in zip([tabs[n] for n in (1, 1, 2, 2, 1, 0, 0)], (1, 0, 1, 0, 0, 1, 1), strict=True):
+        claim = {"epoch": epochs[-1], "after": 9_000}
+        answer = await one.wish("sync", live_session_id=room, **claim)
+        assert answer["snapshot"]["status"] == "live" and answer["seq"] < 100
+        assert (answer["epoch"] != epochs[-1]) == bool(is_believed)
+        epochs.append(answer["epoch"])
 
 
 async def test_a_log_that_lost_its_end_under_a_running_server_goes_on_in_a_new_epoch(

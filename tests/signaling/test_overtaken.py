@@ -59,6 +59,27 @@ async def test_a_sign_in_that_ends_while_it_is_looked_up_opens_nothing(
         await authenticate(world.token("bo"))
 
 
+async def test_what_is_heard_of_others_all_the_time_keeps_nobody_waiting(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who changes their own name again and again is no reason to look Bo up a second time."""
+    authenticate, bo = Authenticator(database, world.tokens), world.people["bo"]
+    readings = list[Any]()
+    read = authenticate._reading._answer
+
+    async def overtaken(asked: Any) -> Any:
+        readings.append(asked)
+        found = await read(asked)
+        authenticate.forget(world.id_of("cleo"))
+        return found
+
+    monkeypatch.setattr(authenticate._reading, "_answer", overtaken)
+    async with asyncio.timeout(10):
+        actors = await asyncio.gather(*(authenticate(world.token(person)) for person in ("bo", "dan", "bo")))
+    assert [actor.id for actor in actors] == [bo.id, world.id_of("dan"), bo.id]
+    assert len(readings) == 1
+
+
 async def test_a_course_that_is_lost_while_its_student_connects_is_lost(
     app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

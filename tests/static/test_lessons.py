@@ -120,7 +120,11 @@ def test_the_players_bar_fits_on_a_phone_also_with_captions_and_hours(tab: Tab) 
     box = page.get_by_role("button", name="Fill the screen").bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= NARROW["width"]
-    expect(page.get_by_role("combobox", name="Captions")).to_be_visible()
+    choice, mark = page.get_by_role("combobox", name="Captions"), page.locator(".captions-mark")
+    expect(mark).to_have_text("CC")  # a language's name would be cut off
+    assert mark.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    choice.select_option(label="Português (Brasil)")
+    expect(mark).to_have_attribute("data-on", "true")
 
 
 def test_a_deleted_comment_is_a_place_for_its_answers_and_nothing_else(tab: Tab) -> None:

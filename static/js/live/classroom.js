@@ -52,6 +52,13 @@ export class Classroom {
     /** The student has the floor and is asked to turn on what they want to send. @type {{value: boolean}} */
     this.invitation = signal(false);
     this.loadingEarlier = signal(false);
+    /** Wishes without an answer yet, in their order. @type {{value: {key: string, lane: string, granted: Promise<boolean>}[]}} */
+    this.waiting = signal(/** @type {any[]} */ ([]));
+    /** What the instructor has closed of this person's, until they have read it. @type {{value: string[]}} */
+    this.closed = signal(/** @type {string[]} */ ([]));
+    this.muted = "";
+    /** Polls that this person does not want to answer now. @type {{value: Set<number>}} */
+    this.heeded = signal(/** @type {Set<number>} */ (new Set()));
     this.people = computed(() => {
       const { room, roster, you } = this.view.value;
       return room ? people(room, roster, you) : [];
@@ -106,8 +113,21 @@ export class Classroom {
     this.outgoing.value = discard(this.outgoing.value, client_id);
   }
 
-  /** @param {string} event @param {Record<string, any>} [payload] @returns {Promise<boolean>} Whether it was granted. */
-  async wish(event, payload = {}) {
+  /** The same thing wanted once more while it waits, as on a slow line, is the one that waits.
+   * @param {string} event @param {Record<string, any>} [payload] @returns {Promise<boolean>} Whether it was granted. */
+  wish(event, payload = {}) {
+    const [lane] = event.split("_");
+    const key = JSON.stringify([event, payload]);
+    const last = this.waiting.value.findLast((one) => one.lane === lane);
+    if (last?.key === key) return last.granted;
+    const one = { key, lane, granted: this.#ask(event, payload) };
+    this.waiting.value = [...this.waiting.value, one];
+    one.granted.then(() => (this.waiting.value = this.waiting.value.filter((other) => other !== one)));
+    return one.granted;
+  }
+
+  /** @param {string} event @param {Record<string, any>} payload @returns {Promise<boolean>} */
+  async #ask(event, payload) {
     try {
       await this.live.wish(event, { live_session_id: this.id, ...payload });
       return true;
@@ -120,6 +140,11 @@ export class Classroom {
   /** Answer a poll, or answer it anew. @param {number} poll @param {number[]} choices */
   async answer(poll, choices) {
     if (await this.wish("poll_answer", { poll, choices })) this.listening.answered(poll, choices);
+  }
+
+  /** @param {number} poll */
+  heed(poll) {
+    this.heeded.value = new Set([...this.heeded.value, poll]);
   }
 
   /** @param {number} question @param {boolean} on */
@@ -186,7 +211,17 @@ export class Classroom {
     if (view.phase === "closed" || view.phase === "refused") return this.devices.leave();
     if (!view.room || !view.isCurrent) return; // while catching up a passing state must not switch anything off
     this.devices.permit(this.permitted.value);
+    this.#hearMuted(view.room.muted.find((one) => one.user_id === view.you?.user_id)?.sources ?? []);
     this.#floor(view.room.floor.includes(view.you?.user_id ?? 0));
+  }
+
+  /** A button that is gone does not say why. @param {string[]} sources */
+  #hearMuted(sources) {
+    if (sources.join() === this.muted) return;
+    const before = this.muted.split(",");
+    this.muted = sources.join();
+    const known = this.closed.value.filter((one) => sources.includes(one));
+    this.closed.value = [...known, ...sources.filter((one) => !before.includes(one) && one !== "screen_audio")];
   }
 
   /** @param {boolean} hasFloor */

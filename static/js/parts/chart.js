@@ -3,6 +3,7 @@ import { UPlot, html, useEffect, useRef } from "../../vendor/vendor.js";
 
 const HEIGHT = 220;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]; // there are no half people
+const WHOLE_SECONDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].map((hours) => hours * 3600)];
 const HALF_DAY = 43_200; // so that the first and the last bar are whole
 
 /** @param {number} at in seconds */
@@ -29,7 +30,7 @@ const options = (box, places, lines, isTime, placeText) => {
   const font = `12px ${getComputedStyle(box).fontFamily}`;
   const axis = (/** @type {Line} */ line, /** @type {any} */ more) => ({
     scale: line.isRight ? "right" : "y", stroke: ink, grid: line.isRight ? { show: false } : grid, ticks: grid, font, size: 60,
-    ...(line.shown ? {} : { incrs: WHOLE }),
+    incrs: line.shown ? WHOLE_SECONDS : WHOLE,
     values: (/** @type {any} */ _chart, /** @type {number[]} */ ticks) => ticks.map((tick) => (line.shown ? line.shown(tick) : String(tick))), ...more,
   });
   const right = lines.find(({ isRight }) => isRight);

@@ -14,6 +14,7 @@ export const Menu = ({ label, title, className = "button icon", children }) => {
       } else if (event.target instanceof Node && box.current?.contains(event.target)) return;
       setOpen(false);
     };
+    box.current?.querySelector(".menu-list")?.scrollIntoView({ block: "nearest" }); // in a scrolled list it would end below its edge
     document.addEventListener("pointerdown", close);
     document.addEventListener("keydown", close);
     return () => {
@@ -21,6 +22,8 @@ export const Menu = ({ label, title, className = "button icon", children }) => {
       document.removeEventListener("keydown", close);
     };
   }, [isOpen]);
+  /** Before what was chosen happens: a question it asks gives the focus back to where it was, and its button goes with the menu. */
+  const choosing = () => box.current?.querySelector("button")?.focus();
   const chosen = (/** @type {MouseEvent} */ event) => {
     if (event.target instanceof Element && event.target.closest("a, button")) setOpen(false);
   };
@@ -29,7 +32,7 @@ export const Menu = ({ label, title, className = "button icon", children }) => {
       if (event.relatedTarget instanceof Node && !box.current?.contains(event.relatedTarget)) setOpen(false);
     }}>
       <button type="button" class=${className} aria-expanded=${isOpen} aria-label=${title} onClick=${() => setOpen(!isOpen)}>${label}</button>
-      ${isOpen && html`<div class="menu-list" onClick=${chosen}>${children}</div>`}
+      ${isOpen && html`<div class="menu-list" onClickCapture=${choosing} onClick=${chosen}>${children}</div>`}
     </div>
   `;
 };

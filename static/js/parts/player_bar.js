@@ -25,6 +25,7 @@ export const PlayerBar = ({ view, duration, tracks, isVideo, act, setVolume, set
     </label>
     ${tracks.length > 0 && html`
       <label class="speed captions-choice"><span class="visually-hidden">Captions</span>
+        <span class="captions-mark" data-on=${view.captions !== ""} aria-hidden="true">CC</span>
         <select class="input" value=${view.captions} onChange=${(/** @type {any} */ event) => setCaptions(event.target.value)}>
           <option value="" selected=${view.captions === ""}>CC off</option>
           ${tracks.map(({ lang, label }) => html`<option key=${lang} value=${lang} selected=${lang === view.captions}>${label}</option>`)}

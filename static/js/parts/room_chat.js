@@ -25,12 +25,17 @@ const TOGETHER = 180;
 /** @param {{classroom: import("../live/classroom.js").Classroom, line: Line, before: Line|undefined, me: number}} props */
 const Said = ({ classroom, line, before, me }) => {
   const [isEditing, edit] = useState(false);
+  const row = useRef(/** @type {HTMLLIElement|null} */ (null));
+  const done = () => {
+    edit(false);
+    requestAnimationFrame(() => row.current?.querySelector("button")?.focus()); // back to the menu it came from
+  };
   const people = classroom.people.value;
   const isFirst = !before || before.actor_id !== line.actor_id || Date.parse(line.at) - Date.parse(before.at) > TOGETHER * 1000;
   const name = nameOf(people, line.actor_id);
   const author = people.find((one) => one.user_id === line.actor_id);
   return html`
-    <li class="room-line" data-first=${isFirst} data-own=${line.actor_id === me}>
+    <li class="room-line" ref=${row} data-first=${isFirst} data-own=${line.actor_id === me}>
       ${isFirst && html`
         <${Avatar} person=${{ id: line.actor_id ?? 0, name, avatar_url: author?.avatar_url ?? null }} />
         <p class="room-line-head">
@@ -39,7 +44,7 @@ const Said = ({ classroom, line, before, me }) => {
           <time datetime=${line.at} title=${dayText(line.at)}>${clockText(line.at)}</time>
         </p>`}
       ${isEditing && !line.deleted
-        ? html`<${LineEditor} classroom=${classroom} line=${line} longest=${LONGEST} onDone=${() => edit(false)} />`
+        ? html`<${LineEditor} classroom=${classroom} line=${line} longest=${LONGEST} onDone=${done} />`
         : html`
           <p class="room-line-text">${line.deleted ? html`<em class="muted">This line was deleted.</em>` : line.text}
             ${line.edited_at && html`<span class="muted small"> (edited)</span>`}</p>
@@ -118,6 +123,13 @@ export const RoomChat = ({ classroom }) => {
     else if (last > kept.current && lines.at(-1)?.actor_id !== you?.user_id) count((now) => now + 1);
     kept.current = last;
   }, [last, outgoing.length]);
+  useEffect(() => {
+    if (!box.current) return undefined;
+    // The keyboard of a phone opens, a reaction makes a line taller: who was at the end still is.
+    const grown = new ResizeObserver(() => isAtEnd.current && toEnd());
+    for (const element of [box.current, ...box.current.children]) grown.observe(element);
+    return () => grown.disconnect();
+  }, [Boolean(room && you), Boolean(room?.isWhole), Boolean(lines.length || outgoing.length)]);
   const height = useRef(0);
   useLayoutEffect(() => {
     // Older lines were put on top: what is being read stays where it is.

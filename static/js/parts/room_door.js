@@ -33,7 +33,7 @@ export const RoomWaiting = ({ about, back, isInstructor, isConnected, onStart })
 
 /** @type {Record<string, {icon: string, title: string, text: string}>} */
 const REASONS = {
-  ended: { icon: "check", title: "The class is over", text: "What was said stays with the course." },
+  ended: { icon: "check", title: "The class is over", text: "It has ended for everybody. Lessons and the next classes are in the course." },
   empty: { icon: "check", title: "The class is over", text: "It ended by itself because nobody was in the room any more." },
   cancelled: { icon: "calendar", title: "The class was cancelled", text: "The instructor called it off. You are told when there is a new date." },
   removed: { icon: "lock", title: "You were removed from this class", text: "The instructor removed you; you cannot come back into this one." },

@@ -43,12 +43,42 @@ function faults(classroom) {
   });
 }
 
-/** @param {Classroom} classroom @returns {Notice[]} Most pressing first. */
-function notices(classroom) {
-  const media = classroom.media.value;
-  const { devices } = classroom;
+/** @type {Record<string, string>} */
+const CLOSED = { microphone: "microphone", camera: "camera", screen: "shared screen" };
+
+/** What the instructor does with this person, and asks of them. @param {Classroom} classroom @param {() => void} onAnswer @returns {Notice[]} */
+function fromTheInstructor(classroom, onAnswer) {
+  const { room } = classroom.view.value;
+  const closed = classroom.closed.value.map((one) => CLOSED[one] ?? one);
   /** @type {Notice[]} */
   const all = [];
+  if (closed.length)
+    all.push({
+      key: "closed", icon: html`<${RoomIcon} name=${closed[0] === "microphone" ? "microphone-off" : "camera-off"} />`, tone: "warn",
+      title: `The instructor turned off your ${closed.join(" and your ")}`, text: "Its button is back as soon as the instructor allows it again.",
+      ways: [{ label: "All right", act: () => (classroom.closed.value = []) }],
+    });
+  const poll = classroom.isInstructor ? undefined : room?.polls.find((one) => one.open && !classroom.heeded.value.has(one.poll));
+  if (poll && classroom.asides.value.answers[poll.poll] === undefined)
+    all.push({
+      key: `poll-${poll.poll}`, icon: html`<${Icon} name="chart" />`, title: "The instructor asks", text: poll.question, tone: "accent",
+      ways: [{ label: "Answer", act: onAnswer, isMain: true }, { label: "Not now", act: () => classroom.heed(poll.poll) }],
+    });
+  return all;
+}
+
+/** @param {Classroom} classroom @param {() => void} onAnswer @returns {Notice[]} Most pressing first. */
+function notices(classroom, onAnswer) {
+  const media = classroom.media.value;
+  const { devices } = classroom;
+  const waiting = classroom.waiting.value.length;
+  /** @type {Notice[]} */
+  const all = [];
+  if (waiting && !classroom.view.value.isCurrent)
+    all.push({
+      key: "waiting", icon: html`<${Icon} name="offline" />`, title: "Waiting for the connection", tone: "",
+      text: waiting === 1 ? "What you just did is sent when it is back." : `The ${waiting} things you just did are sent one by one when it is back.`, ways: [],
+    });
   if (classroom.invitation.value)
     all.push({
       key: "floor", icon: html`<${RoomIcon} name="hand" />`, title: "You have the floor", tone: "accent",
@@ -77,13 +107,13 @@ function notices(classroom) {
       text: "Your microphone and camera are used there now.",
       ways: [{ label: "Use this tab", act: () => classroom.turnOn(["microphone", "camera"]), isMain: true }],
     });
-  return [...all, ...faults(classroom)];
+  return [...all, ...faults(classroom), ...fromTheInstructor(classroom, onAnswer)];
 }
 
-/** @param {{classroom: Classroom}} props */
-export const RoomNotices = ({ classroom }) => html`
+/** @param {{classroom: Classroom, isAsking: boolean, onAnswer: () => void}} props isAsking: polls are shown beside the stage already */
+export const RoomNotices = ({ classroom, isAsking, onAnswer }) => html`
   <div class="room-notices" role="status">
-    ${notices(classroom).slice(0, 2).map(({ key, icon, title, text, ways, tone }) => html`
+    ${notices(classroom, onAnswer).filter(({ key }) => !(isAsking && key.startsWith("poll-"))).slice(0, 2).map(({ key, icon, title, text, ways, tone }) => html`
       <div class=${`room-notice ${tone}`} key=${key} data-notice=${key}>
         ${icon}
         <div class="room-notice-words"><p class="room-notice-title">${title}</p><p class="small">${text}</p></div>

@@ -13,7 +13,7 @@ const Floor = ({ classroom, person }) => {
   if (!classroom.isInstructor || person.is_you || !person.in_room) return null;
   const event = person.has_floor ? "floor_take" : "floor_give";
   return html`
-    <button type="button" class="button quiet compact" onClick=${() => classroom.wish(event, { user_id: person.user_id })}>
+    <button type="button" class=${`button compact ${person.has_floor ? "" : "quiet"}`} onClick=${() => classroom.wish(event, { user_id: person.user_id })}>
       ${person.has_floor ? "Take floor" : "Give floor"}<span class="visually-hidden"> ${person.has_floor ? "from" : "to"} ${person.name}</span>
     </button>`;
 };
@@ -24,7 +24,7 @@ const Row = ({ classroom, person }) => html`
     <${Avatar} person=${{ id: person.user_id, name: person.name, avatar_url: person.avatar_url }} online=${person.in_room} />
     <span class="room-person-name clip" title=${person.name}>${person.name}${person.is_you ? " (you)" : ""}</span>
     ${person.role === "instructor" && html`<span class="badge accent">Instructor</span>`}
-    ${person.has_floor && html`<span class="badge good">Has the floor</span>`}
+    ${person.has_floor && !(classroom.isInstructor && person.in_room) && html`<span class="badge good">Has the floor</span>`}
     ${person.hand > 0 && html`<span class="badge warn"><${RoomIcon} name="hand" />${person.hand}<span class="visually-hidden"> in line</span></span>`}
     <${MutedMark} classroom=${classroom} person=${person} />
     <${Floor} classroom=${classroom} person=${person} />

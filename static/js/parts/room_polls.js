@@ -11,7 +11,7 @@ const Result = ({ poll, tally, answers }) => html`
   <ul class="room-result">
     ${poll.options.map((option, at) => html`
       <li key=${at}>
-        <span class="clip" title=${option}>${option}</span><span class="figures muted">${tally[at] ?? 0}</span>
+        <span>${option}</span><span class="figures muted">${tally[at] ?? 0}</span>
         <progress class="wide" max=${Math.max(1, answers)} value=${tally[at] ?? 0} aria-label=${`${option}: ${tally[at] ?? 0} of ${answers}`}></progress>
       </li>`)}
   </ul>
@@ -77,7 +77,9 @@ const NewPoll = ({ classroom }) => {
       return say(`Write 2 to ${MOST_OPTIONS} different answers, one in each line.`);
     say("");
     const wish = { question: String(given.get("question")).trim(), options, multiple: given.has("multiple"), hidden: given.has("hidden") };
-    if (await classroom.wish("poll_open", wish)) form.reset();
+    if (!(await classroom.wish("poll_open", wish))) return;
+    form.reset();
+    form.closest("details")?.removeAttribute("open"); // the poll stands right below
   };
   return html`
     <details class="room-new">

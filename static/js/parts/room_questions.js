@@ -21,7 +21,7 @@ const Asked = ({ classroom, question }) => {
       </div>
       ${!question.resolved && (isMine || classroom.isInstructor) && html`
         <button type="button" class="button quiet compact" onClick=${() => classroom.wish("question_resolve", { question: question.question })}>
-          Resolved<span class="visually-hidden">: ${question.text}</span></button>`}
+          Resolve<span class="visually-hidden">: ${question.text}</span></button>`}
     </li>
   `;
 };

@@ -4,6 +4,7 @@ import { RoomAsk, waitingFor } from "./room_ask.js";
 import { RoomChat } from "./room_chat.js";
 import { RoomHands } from "./room_hands.js";
 import { RoomPeople } from "./room_people.js";
+import { useKeptFocus } from "./kept_focus.js";
 
 /** @typedef {import("../live/classroom.js").Classroom} Classroom */
 /** @typedef {"chat"|"people"|"hands"|"ask"} Tab */
@@ -22,9 +23,9 @@ function useUnread(classroom, isShown) {
   return isShown ? 0 : (room?.chat.lines.filter((line) => line.seq > read && line.actor_id !== you?.user_id).length ?? 0);
 }
 
-/** @param {{classroom: Classroom}} props */
-export const RoomSide = ({ classroom }) => {
-  const [tab, choose] = useState(/** @type {Tab} */ ("chat"));
+/** @param {{classroom: Classroom, tab: Tab, choose: (tab: Tab) => void}} props */
+export const RoomSide = ({ classroom, tab, choose }) => {
+  const panel = useKeptFocus();
   const buttons = useRef(/** @type {Record<string, HTMLButtonElement>} */ ({}));
   const { room } = classroom.view.value;
   const unread = useUnread(classroom, tab === "chat");
@@ -59,7 +60,7 @@ export const RoomSide = ({ classroom }) => {
             </button>`;
         })}
       </div>
-      <div class="room-panel" role="tabpanel" id="room-panel" aria-labelledby=${`room-tab-${tab}`}><${Panel} classroom=${classroom} /></div>
+      <div class="room-panel" ref=${panel} role="tabpanel" id="room-panel" aria-labelledby=${`room-tab-${tab}`}><${Panel} classroom=${classroom} /></div>
       <p class="visually-hidden" role="status">${room?.hands.length ? `${room.hands.length} raised ${room.hands.length === 1 ? "hand" : "hands"}` : ""}</p>
     </aside>
   `;

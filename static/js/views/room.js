@@ -36,15 +36,16 @@ async function askToEnd(classroom) {
 /** @param {{classroom: Classroom, about: any, back: string}} props */
 const Live = ({ classroom, about, back }) => {
   const [hasSettings, showSettings] = useState(false);
+  const [tab, choose] = useState(/** @type {import("../parts/room_side.js").Tab} */ ("chat"));
   const { you, isCurrent } = classroom.view.value;
   return html`
     <div class="room">
       <${RoomHead} about=${about} you=${you} user=${session.value} isConnected=${isCurrent} back=${back} />
       <div class="room-center">
         <${RoomStage} classroom=${classroom} />
-        <${RoomNotices} classroom=${classroom} />
+        <${RoomNotices} classroom=${classroom} isAsking=${tab === "ask"} onAnswer=${() => choose("ask")} />
       </div>
-      <${RoomSide} classroom=${classroom} />
+      <${RoomSide} classroom=${classroom} tab=${tab} choose=${choose} />
       <${RoomControls} classroom=${classroom} back=${back} onSettings=${() => showSettings(true)} onEnd=${() => askToEnd(classroom)} />
       ${hasSettings && html`<${RoomSettings} classroom=${classroom} onClose=${() => showSettings(false)} />`}
     </div>

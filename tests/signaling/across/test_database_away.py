@@ -20,6 +20,7 @@ from tests.processes import resume
 from tests.services import Postgres
 from tests.signaling.across.conftest import Apis, Open
 from tests.signaling.conftest import Tab, stored
+from tests.signaling.transport.official import OfficialClients
 
 RETRYABLE = {"database_away", "away", "outcome_unknown"}
 FIRST_WAIT_SECONDS = COMMAND_SECONDS + 4  # for what was under way; a connection is given up within two of them
@@ -122,3 +123,36 @@ async def test_writes_are_refused_soon_and_everybody_stays(
     for one in (ana, bo):
         await one.until(lambda t: [e["payload"]["text"] for e in t.events if e["type"] == "chat_posted"] == written)
         assert [e["type"] for e in one.events if e["type"] == "participant_left"] == []
+
+
+async def test_who_comes_meanwhile_is_in_by_itself_as_soon_as_it_is_back(
+    own_postgres: Postgres, processes: list[TestServer], world: World, open_tab: Open
+) -> None:
+    """Official clients that connect, and tabs that join, in a crowd: a refusal would keep the former away for good."""
+    people = [f"student{number}" for number in range(12)]
+    for one in people:
+        await world.person(one)
+    room = (await world.live_session(students=people)).id
+    joining, connecting = people[:6], people[6:]
+    tabs = [await open_tab(0, one) for one in joining]
+    async with OfficialClients() as node:
+        clients = [node.client(one) for one in connecting]
+        async with dead(own_postgres):
+            answers = await asyncio.gather(*(tab.wish("join", live_session_id=room) for tab in tabs))
+            assert {answer["error"]["code"] for answer in answers} <= RETRYABLE
+            for client in clients:
+                url = str(processes[0].make_url("/live"))
+                client.connect(url, auth={"token": world.token(client.name)}, transports=["websocket"])
+            for client in clients:
+                await client.until(lambda heard: heard)
+        async with asyncio.timeout(BACK_SECONDS):
+            for client in clients:
+                await client.first("connect")
+                assert (await client.wish("join", {"live_session_id": room}))["ok"]
+            for tab in tabs:
+                while not (await tab.wish("join", live_session_id=room))["ok"]:
+                    await asyncio.sleep(0.1)
+    told = [line for client in clients for line in client.heard if line["on"] == "connect_error"]
+    assert not [line for line in told if not line["active"]]
+    inside = [line["user_id"] for line in await stored(world, room) if line["type"] == "participant_joined"]
+    assert sorted(inside) == sorted(map(world.id_of, people))

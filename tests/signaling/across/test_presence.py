@@ -200,6 +200,27 @@ async def test_a_word_that_was_lost_comes_with_the_next_renewal(
     await _shows(ana, who, of=of, online=True, in_room=False, connections=1)
 
 
+async def test_a_last_word_that_was_lost_is_made_good_though_nothing_is_left_to_write(
+    processes: list[TestServer], world: World, open_tab: Open
+) -> None:
+    """Bo came and went between two renewals, and only his coming was heard: no row says what is wrong with that."""
+    course = await world.course("ana", ["bo"])
+    who, of = world.id_of("bo"), {"course_id": course.id}
+    here, there = (server.app[GATEWAY].presence for server in processes)
+    ana, bo = await open_tab(0, "ana"), await open_tab(1, "bo")
+    await _shows(ana, who, of=of, online=True, connections=1)
+    there.tell = lambda facts: None
+    await bo.close()
+    async with asyncio.timeout(30):
+        while there._here[who, 0]:
+            await asyncio.sleep(0.01)
+    there.flush()
+    await there.renew()
+    await here.renew()
+    assert here.tabs(who) == 0
+    await _shows(ana, who, of=of, online=False, connections=0)
+
+
 async def test_many_who_come_and_go_between_two_renewals_write_nothing(
     processes: list[TestServer], world: World, open_tab: Open
 ) -> None:

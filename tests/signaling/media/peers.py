@@ -259,6 +259,16 @@ class SubscribingPeer:
         nack = rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK, ssrc=1, media_ssrc=ssrc, lost=numbers)
         self.wire.send_rtcp(rtp.RtcpRrPacket(ssrc=1), nack)
 
+    def report_trip(self, mid: str, seconds: float) -> None:
+        """A receiver report by which the last sender report took so long there and back."""
+        ssrc = next(s for s, m in self._mid_of.items() if m == mid and s not in self._rtx)
+        sent = next(report for report in reversed(self.reports) if report.ssrc == ssrc)
+        lsr = (int(sent.sender_info.ntp_timestamp) >> 16) - int(seconds * 65536)
+        block = rtp.RtcpReceiverInfo(
+            ssrc=ssrc, fraction_lost=0, packets_lost=0, highest_sequence=0, jitter=0, lsr=lsr & 0xFFFFFFFF, dlsr=0
+        )
+        self.wire.send_rtcp(rtp.RtcpRrPacket(ssrc=1, reports=[block]))
+
     def ask_keyframe(self, mid: str, *, by_fir: bool = False) -> None:
         """A PLI or a FIR."""
         ssrc = next(s for s, m in self._mid_of.items() if m == mid and s not in self._rtx)

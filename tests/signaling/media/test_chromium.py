@@ -180,17 +180,19 @@ async def test_on_a_link_of_300_kbit_sound_stays_whole_and_the_picture_comes_bac
         await client.test_narrow(ROOM, "cleo", 300_000)
         await lab.page.wait_for_timeout(2_000)  # the link's own queue, half a second, fills and empties
         before, squeezed = (await lab.measure("cleo"))["in"]["0"], await lab.time()
-        sent = (await lab.measure("ana"))["out"]["0"]["packetsSent"]
+        link_before = await client.test_sound(ROOM, "cleo")
         await lab.page.wait_for_timeout(6_000)
+        link_after = await client.test_sound(ROOM, "cleo")
         after, released = (await lab.measure("cleo"))["in"]["0"], await lab.time()
         wide = [f for f in await lab.frames("cleo", "1") if f["at"] > squeezed + 1 and f["width"] == WIDE]
         assert not wide, "the picture is a smaller one, or none"
-        grown = {
-            key: after[key] - before[key] for key in ("concealedSamples", "totalSamplesReceived", "packetsReceived")
-        }
+        grown = {key: after[key] - before[key] for key in ("concealedSamples", "totalSamplesReceived")}
         assert grown["concealedSamples"] < 0.05 * grown["totalSamplesReceived"], grown
-        sent = (await lab.measure("ana"))["out"]["0"]["packetsSent"] - sent
-        assert grown["packetsReceived"] > 0.95 * sent - 10  # some are on their way
+        # Counted at the link: what a browser has received lags behind what another has sent by all that is under way.
+        link = {key: link_after[key] - link_before[key] for key in link_after}
+        assert link["came"] > 150, link
+        assert link["taken"] >= link["came"], link  # more, when a browser asks again
+        assert link["lost"] < 0.05 * link["taken"], link
 
         await client.test_narrow(ROOM, "cleo", None)
         back = await lab.wait_for_frames("cleo", "1", 1, width=WIDE, since=released)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -72,6 +73,24 @@ async def test_what_a_subscriber_lacks_is_sent_again_video_as_rtx_and_sound_as_i
         assert first.timestamp < again.timestamp < third.timestamp
         assert bo.numbers(mid) == [ana.seqs[source] - 2, ana.seqs[source], ana.seqs[source] - 1]
         assert (again.ssrc == first.ssrc) is (source == "microphone")
+
+
+async def test_over_a_long_way_what_is_asked_for_again_before_it_can_have_come_is_sent_once(web: Web) -> None:
+    client, _ = web
+    ana, bo = await a_class(client)
+    ana.send("camera", key=True, count=2)
+    ana.report("camera", time.time())
+    await arrived(bo, "1", 2)
+    await until(lambda: bo.reports and bo.reports[-1].ssrc == bo.packets["1"][0].ssrc)
+    asked, before = bo.packets["1"][0].seq, await counted(client, lambda c: True)
+    bo.report_trip("1", 5)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(4):
+        bo.ask_for("1", [asked])
+        await asyncio.sleep(0.03)
+    after = await counted(client, lambda c: c["nacks_in"] >= before["nacks_in"] + 4)
+    assert after["retransmitted"] - before["retransmitted"] <= 1 + (loop.time() - began) // 0.3
 
 
 async def test_what_was_lost_on_the_way_in_is_asked_of_the_publisher_and_sent_on_under_its_number(web: Web) -> None:

@@ -24,7 +24,7 @@ class Crowd:
     def members(self, room: str) -> range:
         return range(self.people if room == live_room(ROOM) else 0)
 
-    def broadcast_droppable(self, room: str, event: str, payload: dict[str, Any]) -> None:
+    def broadcast_droppable(self, room: str, event: str, payload: dict[str, Any], **_: Any) -> None:
         self.told.append(payload)
 
 

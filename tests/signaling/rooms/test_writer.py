@@ -261,3 +261,21 @@ async def test_several_rooms_are_entered_in_one_transaction_each_as_by_itself(da
         }  # fmt: skip
         tabs = set(await read.scalars(select(RoomConnection.connection_id)))
         assert tabs == {f"{bo} in {one}", f"{cleo} in {one}", f"{bo} in {other}", f"{cleo} in {other}"}
+
+
+async def test_one_tab_takes_its_seats_in_several_rooms_at_once(database: Database, world: World) -> None:
+    """As when a process that was late takes all its seats again: Bo's are held, and his one tab is in both rooms."""
+    bo = world.id_of("bo")
+    rooms = [(await world.live_session(students=["bo"])).id for _ in range(2)]
+    registry = Registry(database, lambda *_: None, lambda _: True)
+    timeline = Timeline(database, registry)
+    timeline.lease_id = await take_lease(database)
+    writer, wish = Writer(timeline, Metrics()), Enter(bo, "Bo", None, "student", "tab", stayed=True)
+    for command in (wish, Vacate(bo, "tab"), wish):
+        await asyncio.gather(*(writer.act(room, command) for room in rooms))
+    await writer.close()
+    await registry.close()
+    async with database.read() as read:
+        stays = select(Participation.live_session_id, Participation.last_seen_at).where(Participation.left_at.is_(None))
+        assert set((await read.execute(stays)).all()) == {(room, None) for room in rooms}
+        assert set(await read.scalars(select(RoomConnection.live_session_id))) == set(rooms)

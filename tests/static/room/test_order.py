@@ -36,6 +36,42 @@ async def test_an_own_line_is_edited_and_deleted_with_its_menu(open_room: OpenRo
     await expect(page.get_by_role("button", name="What to do with this line")).to_have_count(0)
 
 
+async def test_by_keyboard_one_comes_back_to_the_menu_one_came_from(open_room: OpenRoom) -> None:
+    page = await open_room(BO)
+    await say(page, "chat_posted", BO, text="a line of mine", reply_to=None)
+    menu = page.get_by_role("button", name="What to do with this line")
+    for choice, ending in (("Edit", "Escape"), ("Delete", "Escape"), ("Heart", None)):
+        await menu.focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name=choice, exact=True).focus()
+        await page.keyboard.press("Enter")
+        if choice == "Edit":
+            await expect(page.get_by_label("Change the line")).to_be_focused()
+        if choice == "Delete":
+            await expect(page.get_by_role("dialog")).to_be_visible()
+        if ending:
+            await page.keyboard.press(ending)
+        await expect(menu).to_be_focused()
+    await expect(page.get_by_text("a line of mine")).to_be_visible()
+
+
+async def test_a_student_is_told_what_the_instructor_closed_and_asks(open_room: OpenRoom) -> None:
+    page = await open_room(BO, size=PHONE)
+    await say(page, "floor_given", ANA, user_id=BO)
+    await expect(page.get_by_role("button", name="Mute microphone")).to_be_visible()
+    await say(page, "participant_muted", ANA, user_id=BO, sources=["microphone"], muted=True)
+    await expect(page.get_by_role("button", name="Mute microphone")).to_have_count(0)
+    await expect(page.get_by_text("The instructor turned off your microphone")).to_be_visible()
+    await page.get_by_role("button", name="All right").click()
+    await expect(page.get_by_text("The instructor turned off")).to_have_count(0)
+    await say(page, "poll_opened", ANA, question="Clear?", options=["Yes", "No"], multiple=False, hidden=False)
+    notice = page.locator(".room-notice", has_text="The instructor asks")
+    await expect(notice).to_contain_text("Clear?")
+    await notice.get_by_role("button", name="Answer").click()
+    await expect(page.get_by_role("radio", name="Yes")).to_be_visible()
+    await expect(notice).to_have_count(0)
+
+
 async def test_reactions_stand_under_a_line_and_are_joined_by_a_touch(open_room: OpenRoom) -> None:
     page = await open_room(BO)
     await say(page, "chat_posted", CLEO, text="Is it clear?", reply_to=None)
@@ -83,6 +119,7 @@ async def test_a_poll_is_opened_answered_and_closed(open_room: OpenRoom) -> None
     await page.get_by_role("button", name="Open poll").click()
     poll = page.locator(".room-poll")
     await expect(poll).to_contain_text("Clear so far?")
+    await expect(page.get_by_label("Question", exact=True)).to_be_hidden()  # the form makes place for the poll
     number = await poll.get_attribute("data-poll")
     await page.evaluate(f"world.aside('poll_tally', {{poll: {number}, tally: [1, 0], answers: 1}})")
     await expect(poll).to_contain_text("1 answered")
@@ -118,7 +155,7 @@ async def test_questions_are_asked_voted_for_and_resolved(open_room: OpenRoom) -
     await page.keyboard.press("Enter")
     mine = page.locator(".room-question", has_text="And antinodes?")
     await expect(mine).to_contain_text("You")
-    await mine.get_by_role("button", name="Resolved").click()
+    await mine.get_by_role("button", name="Resolve").click()
     await expect(page.get_by_text("Resolved 1")).to_be_visible()
 
 
@@ -143,6 +180,7 @@ async def test_the_new_parts_have_nothing_serious_for_axe_and_fit_a_phone(open_r
     await say(page, "question_asked", CLEO, text="Whyever " * 20)
     await page.add_script_tag(path=AXE)
     await open_menu(page, "A line of mine")
+    await expect(page.get_by_role("button", name="Delete", exact=True)).to_be_in_viewport(ratio=1)
     for name in ("Chat", "People", "Ask"):
         await page.get_by_role("tab", name=name).click()
         found = await page.evaluate("axe.run({resultTypes: ['violations']}).then((result) => result.violations)")

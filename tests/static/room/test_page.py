@@ -39,6 +39,37 @@ async def test_a_line_written_without_a_connection_waits_and_is_sent_once(open_r
     assert await page.evaluate("world.room.chat.lines.map((line) => line.text)") == ["first", "second"]
 
 
+async def test_what_is_wanted_twice_without_a_connection_is_said_to_wait_and_sent_once_in_order(
+    open_room: OpenRoom,
+) -> None:
+    page = await open_room(BO)
+    await page.get_by_role("tab", name="Ask").click()
+    await page.evaluate("world.down()")
+    await page.get_by_label("Your question").fill("Still there?")
+    for _ in range(2):
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await page.get_by_role("button", name="Raise hand").click()
+    await expect(page.get_by_text("The 2 things you just did are sent one by one")).to_be_visible()
+    await page.evaluate("world.up()")
+    await expect(page.locator(".room-question")).to_have_count(1)
+    await expect(page.get_by_role("button", name="Lower hand")).to_be_visible()
+    await expect(page.get_by_text("Waiting for the connection")).to_have_count(0)
+    await expect(page.get_by_label("Your question")).to_have_value("")
+    sent = "world.wishes.map(({event}) => event).filter((event) => /question_ask|hand_raise/.test(event))"
+    assert sorted(await page.evaluate(sent)) == ["hand_raise", "question_ask"]
+
+
+async def test_who_reads_the_end_of_the_chat_stays_there_when_the_page_gets_smaller(open_room: OpenRoom) -> None:
+    page = await open_room(BO)
+    for count in range(12):
+        await say(page, "chat_posted", CLEO, text=f"line {count}", reply_to=None)
+    await expect(page.get_by_text("line 11")).to_be_in_viewport()
+    await page.set_viewport_size(PHONE)
+    await expect(page.get_by_text("line 11")).to_be_in_viewport(ratio=1)
+    await say(page, "chat_reacted", ANA, seq=await page.evaluate("world.room.seq"), emoji="👍", on=True)
+    await expect(page.locator(".room-reaction")).to_be_in_viewport(ratio=1)
+
+
 async def test_a_refused_line_stays_with_its_reason_and_can_be_sent_again(open_room: OpenRoom) -> None:
     page = await open_room(BO)
     no = "() => ({ok: false, error: {code: 'chat_closed', detail: 'Only the instructor writes right now.'}})"
@@ -77,8 +108,10 @@ async def test_the_instructor_works_through_the_queue(open_room: OpenRoom) -> No
     await waiting.get_by_role("button", name="Lower the hand of Bo Lindqvist").click()
     floor = page.get_by_label("On the floor")
     await expect(floor.locator(".room-person-name")).to_have_text(["Cleo Marchetti"])
-    await floor.get_by_role("button", name="Take floor").click()
+    await floor.get_by_role("button", name="Take floor").focus()
+    await page.keyboard.press("Enter")
     await expect(page.get_by_text("No hand is up.")).to_be_visible()
+    await expect(page.get_by_role("region", name="Raised hands")).to_be_focused()  # where the button was
 
 
 async def test_who_is_here_follows_presence(open_room: OpenRoom) -> None:
