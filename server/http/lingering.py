@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from server.errors import LecternError
 from server.http.taking import TAKEN
 
 LINGER_SECONDS = 3.0
@@ -41,7 +42,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         async with asyncio.timeout(LINGER_SECONDS):
             while not request.content.is_eof():
                 await more()
-    except (TimeoutError, ConnectionError, web.HTTPException, web.RequestPayloadError, ValueError):
+    except (TimeoutError, ConnectionError, web.HTTPException, web.RequestPayloadError, LecternError, ValueError):
         pass  # the client is slow, gone or talks nonsense; it has had its answer
     request.protocol.force_close()
     return response

@@ -21,6 +21,7 @@ ORIGINS = web.AppKey("ORIGINS", Origins)
 METRICS = web.AppKey("METRICS", Metrics)
 SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 QUIET = ("/healthz", "/readyz", "/metrics")
+TORN = "The body cannot be read; it is damaged or ends too early."
 COMMON = {  # of every answer that does not say otherwise
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -64,8 +65,10 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
         log.info(
             "unreadable body", method=request.method, path=request.path, reason=str(error.__cause__ or error)[:200]
         )
-        return problem_response(Malformed("The body cannot be read; it is damaged or ends too early."), request_id)
+        return problem_response(Malformed(TORN), request_id)
     except ConnectionResetError:
+        if request.transport is not None and not request.transport.is_closing() and request.content.exception():
+            return problem_response(Malformed(TORN), request_id)  # it only sends no more, and may still listen
         log.info("caller went away", method=request.method, path=request.path)
         raise  # nobody is there to read an answer; the server below us lets go of the connection
     except Exception:

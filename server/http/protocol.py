@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import _ErrInfo
 
@@ -26,11 +26,12 @@ log = structlog.get_logger("http")
 class Protocol(web.RequestHandler):
     """One connection's requests."""
 
-    __slots__ = ("_early", "_following")
+    __slots__ = ("_body", "_early", "_following")
 
     def __init__(self, manager: web.Server, *, early: Early | None, **options: Any) -> None:
         super().__init__(manager, **options)
         self._early, self._following = early, Following()
+        self._body: StreamReader | None = None  # of the request that came last
 
     def data_received(self, data: bytes) -> None:
         if self._early is not None and data:
@@ -41,8 +42,23 @@ class Protocol(web.RequestHandler):
             self._following.passed_on(data)
         known = len(self._messages)
         super().data_received(data)
-        if len(self._messages) > known and isinstance(self._messages[-1][0], _ErrInfo):
-            self._tell_readers()
+        if len(self._messages) > known:
+            message, body = self._messages[-1]
+            if isinstance(message, _ErrInfo):
+                self._tell_readers()
+            else:
+                self._body = body
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep the way out
+        """The caller sends no more. In the middle of a body that is a mistake, and whoever only shut this direction can
+        still be told so; in any other case the connection ends, as it does when a caller goes away. TLS knows no half.
+        """
+        if self.transport is None or self.transport.get_extra_info("sslcontext") is not None:
+            return False
+        if self._upgraded or self._payload_parser is not None or not self._tell_readers():
+            return False
+        self.close()  # after the answer
+        return True
 
     def handle_error(
         self,
@@ -77,14 +93,16 @@ class Protocol(web.RequestHandler):
         """Whether every byte that came is in a request by now; else some waits in the parser for its reader."""
         return not self._reading_paused and not self._buffer_paused
 
-    def _tell_readers(self) -> None:
-        """No further byte can be read: whoever waits for the rest of a body would wait until it is given up."""
-        bodies = [payload for _, payload in self._messages]
-        if self._current_request is not None:
-            bodies.append(self._current_request.content)
-        for body in bodies:
-            if not body.is_eof() and body.exception() is None:
-                body.set_exception(web.RequestPayloadError("the body cannot be read"))
+    def _tell_readers(self) -> bool:
+        """No further byte can be read: whoever waits for the rest of a body would wait until it is given up. Whether
+        there was one that is not whole; only of the last request can that be.
+        """
+        body = self._body
+        if body is None or body.is_eof() or body.exception() is not None:
+            return False
+        body.set_exception(web.RequestPayloadError("the body cannot be read"))
+        self._lingering_time = 0.0  # after the answer nothing is waited for
+        return True
 
     def _is_idle(self) -> bool:
         """Whether the next request is waited for, everything before it being answered."""

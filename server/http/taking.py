@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from server.errors import Malformed
 from server.http.protocol import Protocol
 
 LEAST_BYTES = 1024 * 1024  # for less it is not worth the connection
@@ -29,7 +30,7 @@ class TakenBody:
         self._using: asyncio.Future[Any] | None = None
 
     async def some(self) -> bytes:
-        """What has come, once something has; empty at the body's end. Raises ConnectionError."""
+        """What has come, once something has; empty at the body's end. Raises Malformed, ConnectionError."""
         while self.left:
             self.wake_at(1)
             try:
@@ -40,7 +41,7 @@ class TakenBody:
             except OSError as error:
                 raise self.lost() from error
             if not data:
-                raise self.lost()
+                raise self.ended()
             self.took(len(data))
             return data
         return b""
@@ -72,8 +73,12 @@ class TakenBody:
             self._content.feed_eof()
             self._transport.pause_reading()  # that made it go on, and what follows would be taken for more of the body
 
+    def ended(self) -> Malformed:
+        """To be raised when nothing more will come, but not all has: whoever only shut its writing side is answered."""
+        return Malformed("The body ended before all of its bytes had come.")
+
     def lost(self) -> ConnectionResetError:
-        """To be raised when `line` has ended too early; the web server, which did not look, is told."""
+        """To be raised when `line` was broken off; the web server, which did not look, is told."""
         self._transport.abort()
         return ConnectionResetError("the client is gone")
 

@@ -149,6 +149,38 @@ async def test_who_goes_away_leaves_nothing_of_a_form_and_all_of_a_resumable_upl
     assert original(uploads) == FILE
 
 
+async def test_who_stops_sending_and_still_listens_is_answered(
+    api: ApiOf, world: World, uploads: Path, server: TestServer, turns: list[int]
+) -> None:
+    course = await world.course("ana")
+    body, headers = form(course.id)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    lines = [
+        "POST /courses/upload-content HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {world.token('ana')}",
+        f"Content-Type: {headers['Content-Type']}",
+        f"Content-Length: {len(body)}",
+    ]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body[:4_000_000])
+    writer.write_eof()
+    async with asyncio.timeout(30):
+        answer = await reader.read()  # to the end: the connection is closed
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b'"malformed"' in answer
+    assert files_under(uploads) == []
+
+    path = await begun(api("ana"), course.id, len(FILE))
+    cut = await Cut.begin(server.port, world.token("ana"), path, 0, len(FILE), FILE[:4_000_000])
+    await eventually(lambda: part_size(uploads) == 4_000_000)
+    cut.writer.write_eof()
+    assert await cut.status() == 400
+    assert await offset_of(api("ana"), path) == 4_000_000
+    assert turns
+    assert (await patch(api("ana"), path, 4_000_000, FILE[4_000_000:])).status == 204
+    assert original(uploads) == FILE
+
+
 async def test_who_comes_later_goes_on_and_the_stuck_one_is_told(
     api: ApiOf, world: World, uploads: Path, server: TestServer, turns: list[int]
 ) -> None:

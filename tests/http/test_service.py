@@ -137,6 +137,37 @@ async def test_what_is_no_request_is_answered_with_a_problem(
     assert "Traceback" not in caplog.text
 
 
+HALF = b"Content-Length: 5000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /auth/login HTTP/1.1\r\nHost: x\r\n" + HALF + b'{"email": "a', 400),
+        (b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", 400),
+        (b"POST /nowhere HTTP/1.1\r\nHost: x\r\n" + HALF, 404),
+        (b"GET /version HTTP/1.1\r\nHost: x\r\n" + HALF + b"x", 200),  # it never looks at a body
+    ],
+    ids=["a known length", "pieces", "no such page", "nobody wants it"],
+)
+@pytest.mark.parametrize("is_slow", [True, False], ids=["after a while", "at once"])
+async def test_who_stops_sending_in_a_body_and_still_listens_is_answered(
+    sent: bytes, status: int, is_slow: bool, server: TestServer, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(sent)
+    if is_slow:
+        await asyncio.sleep(0.05)  # whichever comes first, the answer is the same
+    writer.write_eof()
+    async with asyncio.timeout(30):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")  # to the end: the connection is closed
+    writer.close()
+    assert int(head.split()[1]) == status
+    if status == 400:
+        assert (json.loads(body)["code"], b"ends too early" in body) == ("malformed", True)
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize("host", ["x; script-src *", "x' https://elsewhere.example", "x,y", "<b>", "a b"])
 async def test_a_host_header_writes_nothing_into_our_policy(host: str, server: TestServer) -> None:
     reader, writer = await asyncio.open_connection(server.host, server.port)

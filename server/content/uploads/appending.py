@@ -50,7 +50,8 @@ async def append(
     """
 
     def is_gone() -> bool:
-        return request.transport is None or request.transport.is_closing()
+        transport = request.transport
+        return transport is None or transport.is_closing() or request.content.exception() is not None
 
     async with uploads.held(actor, content_id, is_gone) as (row, turn):
         assert row.original_key is not None
@@ -131,7 +132,7 @@ class _Appending:
         while body.left:
             poured = await part.pour(self.uploads.intake.pumps, body, b"", b"", _no_judge)
             if poured.is_ended:
-                raise body.lost()
+                raise body.ended()
             if self.turn.is_wanted:
                 raise UploadBusy("Another connection goes on with this upload.")
             if poured.is_starved:

@@ -77,7 +77,7 @@ class FilePart:
             if poured.is_found:
                 self._body.give_back(held)
             elif poured.is_ended:
-                raise body.lost()
+                raise body.ended()
             elif body.left == 0:
                 raise Malformed(TORN)
             elif poured.is_starved:
