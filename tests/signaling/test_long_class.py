@@ -98,6 +98,20 @@ async def test_what_was_missed_comes_in_pages_that_can_trip_no_bound(
     ]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_missed_five_thousand_is_given_events_and_who_missed_more_a_snapshot(
+    settings: Settings, world: World
+) -> None:
+    row = await world.live_session(students=["bo"])
+    await world.talk(row, ["ana"], 5_100)
+    async with _process(settings, world, "bo") as bo:
+        now = (await bo.wish("join", live_session_id=row.id))["seq"]
+        for missed, is_whole in ((5_000, True), (5_001, False)):
+            page = await bo.wish("sync", live_session_id=row.id, epoch=row.epoch, after=now - missed)
+            assert ("events" in page, "snapshot" in page) == (is_whole, not is_whole)
+            assert page["seq"] == (now - missed + 500 if is_whole else now)
+
+
 async def test_joining_a_crowd_answers_a_snapshot_that_fits(settings: Settings, world: World) -> None:
     row = await world.live_session(students=["bo"])
     await world.crowd(row, range(10_000, 14_000))
