@@ -171,9 +171,9 @@ export class RoomMedia {
   }
 
   async #quietForNeighbours() {
-    const chosen = sessionStorage.getItem(`${this.key}-sound`);
-    if (chosen) return this.speakers.turn(chosen === "on");
-    if (!(await this.neighbours.any()) || !this.stops.length) return;
+    const chosen = () => sessionStorage.getItem(`${this.key}-sound`);
+    if (chosen()) return this.speakers.turn(chosen() === "on");
+    if (!(await this.neighbours.any()) || !this.stops.length || chosen()) return; // chosen meanwhile: that holds
     this.speakers.turn(false);
     this.#show({ isQuietForNeighbours: true });
   }

@@ -88,6 +88,20 @@ async def test_a_second_tab_of_the_browser_starts_without_sound(open_room: OpenR
     await expect(page.get_by_role("button", name="Silence the room")).to_be_visible()
 
 
+async def test_sound_turned_on_by_hand_stays_on_when_a_neighbor_is_found_later(open_room: OpenRoom) -> None:
+    slow = (
+        "const next = new BroadcastChannel('lectern-room');"
+        "next.onmessage = ({data}) => data.ask && (window.answer = () => next.postMessage({here: 'x', to: data.ask}));"
+    )
+    # Its own clock stands still, so that the page goes on waiting for the answer.
+    page = await open_room(BO, script=slow + "window.setTimeout = ((real) => (act, ms) => real(act, ms === 2000 ? 60000 : ms))(setTimeout);")
+    await page.get_by_role("button", name="Silence the room").click()
+    await page.get_by_role("button", name="Listen to the room").click()
+    await page.evaluate("new Promise((heard) => { window.answer(); setTimeout(heard, 100); })")
+    await expect(page.get_by_role("button", name="Silence the room")).to_be_visible()
+    await expect(page.get_by_text("The sound is off in this tab")).to_have_count(0)
+
+
 async def test_a_lost_media_worker_and_a_lost_server_bring_the_pictures_back_without_a_click(
     open_room: OpenRoom,
 ) -> None:
