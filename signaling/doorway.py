@@ -209,6 +209,7 @@ class Doorway:
         actor = client.actor
         # An enrollment that ended before this place was taken puts nobody out of it. Later ends do.
         is_overtaken = client.course_changes != heard
+        before = self._told_to(client, row.id)
         place = self._place(client, row, role, Phase.CATCHING_UP)
         may_have_seat = True  # also when the end of its commit was not seen
         try:
@@ -226,7 +227,9 @@ class Doorway:
             roster = await self._rosters.of(row, actor.id)
             own = await self._own(entry.room, actor.id)
             page = await self._page(client, row.id, place, after)
-        except BaseException:
+        except BaseException as error:
+            if before is not None and isinstance(error, Away) and self._goes_on(client, row.id, place, before):
+                raise
             # Put out by another's will meanwhile, or failed: either way this connection holds no seat.
             if client.places.get(row.id) is place:
                 self._displace(client, row.id)
@@ -237,6 +240,30 @@ class Doorway:
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
         place.has_roster = True
         return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
+
+    def _told_to(self, client: Client, live_session_id: int) -> After | None:
+        """How far a tab that is in the room already was told."""
+        place, entry = client.places.get(live_session_id), self._registry.known(live_session_id)
+        if place is None or place.phase is not Phase.LIVE or entry is None:
+            return None
+        return After(epoch=entry.epoch, seq=entry.room.seq)
+
+    def _goes_on(self, client: Client, live_session_id: int, place: Place, told: After) -> bool:
+        """A tab that was in and could not join once more stays in, and is told what it missed by trying.
+
+        False when that is not in memory.
+        """
+        entry = self._registry.known(live_session_id)
+        if client.places.get(live_session_id) is not place or entry is None or entry.epoch != told.epoch:
+            return False
+        if (events := entry.events_after(told.seq)) is None:
+            return False
+        if events:
+            missed = [event.wire() for event in events]
+            page = {"live_session_id": live_session_id, "epoch": entry.epoch, "events": missed}
+            client.connection.emit("timeline", page)
+        self._set_phase(client, live_session_id, place, Phase.LIVE)
+        return True
 
     async def _page(self, client: Client, live_session_id: int, place: Place, after: After | None) -> dict[str, Any]:
         """One page; with the last one the tab is live. Nothing awaits between reading the room and entering it."""

@@ -18,17 +18,19 @@ from server.app import GATEWAY
 from server.courses.tables import Enrollment
 from server.db.database import Database, Reading
 from server.db.gathering import Gathering
-from server.errors import Unauthenticated
+from server.errors import DatabaseAway, Unauthenticated
 from server.events import EnrollmentActivated, EnrollmentEnded, SignInsEnded
 from signaling.client import course_room
 from signaling.healer import Healer
 from signaling.hurry import Hurry
 from signaling.rooms import log as timeline_log
+from signaling.rooms.commands import Enter
 from signaling.rooms.effects import RoomOpened
 from signaling.rooms.registry import RECENT_EVENTS
 from signaling.rooms.state import TimelineEvent
+from signaling.rooms.timeline import Answer
 from tests.factories import World
-from tests.signaling.conftest import Connect, lose, stored
+from tests.signaling.conftest import Connect, a_class, lose, stored
 
 
 def overtake(patch: pytest.MonkeyPatch, reading: Gathering[Any, Any], change: Callable[[], Awaitable[None]]) -> None:
@@ -215,3 +217,32 @@ async def test_a_class_whose_opening_is_told_twice_opens_once(
         await asyncio.gather(*gateway._errands._tasks)
     assert (await bo.wish("join", live_session_id=room))["ok"]  # behind everything told so far
     assert len(bo.all("room_opened")) == 1
+
+
+async def test_a_tab_that_joins_once_more_in_vain_stays_in_and_misses_nothing(
+    app: web.Application, world: World, tab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joining again changes nothing, also when the database is away in the middle of it."""
+    room, (ana, bo) = await a_class(tab, world, "ana", "bo")
+    writer = app[GATEWAY]._writer
+    act, is_entering, goes_away = writer.act, asyncio.Event(), asyncio.Event()
+
+    async def away(live_session_id: int, command: Any, **options: Any) -> Answer:
+        if isinstance(command, Enter):
+            is_entering.set()
+            await goes_away.wait()
+            raise DatabaseAway()
+        return await act(live_session_id, command, **options)
+
+    monkeypatch.setattr(writer, "act", away)
+    joining = asyncio.create_task(bo.wish("join", live_session_id=room))
+    await is_entering.wait()
+    for text in ("meanwhile", "and more"):
+        assert (await ana.durable("chat_send", live_session_id=room, text=text))["ok"]
+    goes_away.set()
+    assert (await joining)["error"]["code"] == "database_away"
+    assert (await ana.durable("chat_send", live_session_id=room, text="afterwards"))["ok"]
+    said = await bo.until(lambda t: (es := [e for e in t.events if e["type"] == "chat_posted"])[2:] and es)
+    assert [event["payload"]["text"] for event in said] == ["meanwhile", "and more", "afterwards"]
+    assert [event["seq"] for event in bo.events] == list(range(bo.events[0]["seq"], said[-1]["seq"] + 1))
+    assert app[GATEWAY].presence.is_inside(room, world.id_of("bo"))
