@@ -1,8 +1,4 @@
-"""The same time limit for many: one timer for all of them, where `asyncio.timeout` has one each, and five calls more.
-
-Nearly everybody is done long before, so a look now and then is enough: what runs out is ended within LOOK_SECONDS of
-its limit.
-"""
+"""The same time limit for many runs, without what `asyncio.timeout` costs each."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-LOOK_SECONDS = 0.1  # or a tenth of the limit, where that is less
+from signaling.transport.waits import Waits
 
 Result = TypeVar("Result")
 
@@ -19,20 +15,14 @@ class Deadline:
     """`seconds` for each run of a coroutine."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._look_seconds = min(LOOK_SECONDS, seconds / 10)
-        self._running: dict[asyncio.Task[Any], float] = {}  # when each has to be done, the soonest first
+        self._running: Waits[asyncio.Task[Any]] = Waits(seconds, self._is_over)
         self._late: set[asyncio.Task[Any]] = set()
-        self._timer: asyncio.TimerHandle | None = None
 
     async def within(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of `work`, run in the task that asks. Raises TimeoutError, after canceling it, when it is late."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task()
         assert task is not None and task not in self._running
-        self._running[task] = loop.time() + self._seconds
-        if self._timer is None:
-            self._timer = loop.call_later(self._look_seconds, self._look, loop)
+        self._running.begin(task)
         canceling = task.cancelling()
         try:
             return await work
@@ -42,17 +32,9 @@ class Deadline:
                 raise TimeoutError from error
             raise
         finally:
-            self._running.pop(task, None)
+            self._running.end(task)
             self._late.discard(task)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        while self._running:
-            task = next(iter(self._running))
-            if self._running[task] > now:
-                self._timer = loop.call_later(self._look_seconds, self._look, loop)
-                return
-            del self._running[task]
-            self._late.add(task)
-            task.cancel()
-        self._timer = None
+    def _is_over(self, task: asyncio.Task[Any], due: float) -> None:
+        self._late.add(task)
+        task.cancel()

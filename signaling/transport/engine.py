@@ -24,6 +24,7 @@ from signaling.transport.direct import DirectLink
 from signaling.transport.engine_socket import EngineSocket
 from signaling.transport.front import Opening
 from signaling.transport.gate import CROWDED
+from signaling.transport.heartbeat import Heartbeat
 from signaling.transport.ids import unguessable
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
@@ -82,6 +83,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self._origins = origins
         self._siblings = siblings
         self._flusher = Flusher(counters)
+        self.heartbeat = Heartbeat(limits.ping_interval, limits.ping_timeout)
         told = {
             "pingInterval": round(limits.ping_interval * 1000),
             "pingTimeout": round(limits.ping_timeout * 1000),

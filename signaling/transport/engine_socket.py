@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import WSCloseCode, web
 
-from signaling.transport.heartbeat import Heartbeat
 from signaling.transport.intake import CLOSE, MESSAGE, PONG, Malformed, packets_of, read_post, split
 from signaling.transport.link import Link
 from signaling.transport.outbox import Outbox, PollTwice
@@ -28,17 +27,17 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PING = "2"
+PING_FRAME = framed(PING)
 NOOP_PAUSE = 0.1  # during an upgrade a poll is answered after this long, so that the client can pause polling
 
 
 class EngineSocket:
     """A client's session. `seats` belongs to the layer above, which is told of the end once, by `engine.ended`."""
 
-    __slots__ = ("_candidate", "_engine", "_heartbeat", "_linger", "_outbox", "closed", "connected", "link",
+    __slots__ = ("_candidate", "_engine", "_linger", "_outbox", "closed", "connected", "link",
                  "remote_address", "seats", "sid", "upgraded", "upgrading", "why")  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, remote_address: str) -> None:
-        limits = engine.limits
         self.sid = sid
         self.remote_address = remote_address
         self.seats: Any = None
@@ -52,7 +51,6 @@ class EngineSocket:
         self._candidate: Link | None = None  # a WebSocket that has not completed its upgrade
         self._outbox = Outbox()
         self._linger: asyncio.TimerHandle | None = None
-        self._heartbeat = Heartbeat(limits.ping_interval, limits.ping_timeout, self._ping, self._silent)
 
     # ------------------------------------------------------------------ sending
 
@@ -86,14 +84,11 @@ class EngineSocket:
         self._engine.counters.delivered += len(parts)
         return True
 
-    def _ping(self) -> None:
+    def ping(self) -> None:
         if self.link is not None:
-            self.link.write(framed(PING))
+            self.link.write(PING_FRAME)
         else:
             self._put((PING,))
-
-    def _silent(self) -> None:
-        self.abort("ping timeout")
 
     # ------------------------------------------------------------------ ending
 
@@ -127,7 +122,7 @@ class EngineSocket:
     def _over(self, reason: str) -> None:
         if self.why is None:
             self.why = reason
-            self._heartbeat.end()
+            self._engine.heartbeat.end(self)
             if self._candidate is not None:
                 self._candidate.close()
             self._engine.ended(self, reason)
@@ -143,7 +138,7 @@ class EngineSocket:
 
     def start(self) -> None:
         """Begin the heartbeat; the session is open from here."""
-        self._heartbeat.start()
+        self._engine.heartbeat.start(self)
 
     async def handle_get_request(self, environ: dict[str, Any]) -> object:
         """A poll, or the WebSocket that upgrades this session."""
@@ -282,7 +277,7 @@ class EngineSocket:
         if kind == MESSAGE:
             self._engine.received(self, data)
         elif kind == PONG:
-            self._heartbeat.pong()
+            self._engine.heartbeat.pong(self)
         elif kind == CLOSE:
             self._over("client disconnect")
             if self.link is not None:

@@ -20,12 +20,15 @@ from typing import Any, cast
 from aiohttp import web
 from multidict import CIMultiDict
 
+from signaling.transport.waits import Waits
+
 MOST_HEAD_BYTES = 8_000  # the web server allows as much in one line
 MOST_LINES = 64  # of a head; the web server refuses more than twice as many
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
 _HEAD = re.compile(
     rb"GET (/[!-~]*)\?([A-Za-z0-9=&_.~-]+) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[!-~][ -~]*\r\n)+)\r\n"
 )
+_LINE = re.compile(r"([^:]+): ?([!-~](?:[ -~]*[!-~])?) *\r\n")
 _SINGLE = ("host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "origin")
 _UNUSUAL = frozenset({"content-length", "transfer-encoding", "expect", "sec-websocket-protocol"})
 
@@ -69,10 +72,7 @@ def opening_of(head: bytes, path: bytes, transport: asyncio.Transport) -> Openin
         return None
     if found[2].count(b"EIO=") != 1 or found[2].count(b"transport=") != 1:
         return None
-    headers = CIMultiDict(
-        [(name, value.strip()) for name, _, value in (line.partition(":") for line in found[3].decode().split("\r\n"))]
-    )
-    del headers[""]  # behind the last line
+    headers = CIMultiDict(_LINE.findall(found[3].decode()))
     names = [name.lower() for name in headers]
     seen = set(names)
     if not seen.isdisjoint(_UNUSUAL) or "host" not in seen:
@@ -111,9 +111,7 @@ class Front:
         self._path = path.encode()
         self._start = b"GET " + self._path + b"?"
         self._take = take
-        self._idle_seconds = idle_seconds
-        self.silent: dict[Silent, float] = {}  # in the order of their coming, each with its deadline
-        self._timer: asyncio.TimerHandle | None = None
+        self.silent: Waits[Silent] = Waits(idle_seconds, lambda silent, due: silent.close())
 
     def __call__(self) -> asyncio.Protocol:
         return Silent(self)
@@ -130,29 +128,12 @@ class Front:
         await self._web_server.shutdown(timeout)
 
     def _close_silent(self) -> None:
-        for silent in list(self.silent):
+        for silent in self.silent:
             silent.close()
-
-    def came(self, silent: Silent) -> None:
-        loop = asyncio.get_running_loop()
-        self.silent[silent] = loop.time() + self._idle_seconds
-        if self._timer is None:
-            self._timer = loop.call_later(self._idle_seconds, self._look)
-
-    def _look(self) -> None:
-        """Close who has been silent for too long; one timer for all, since nearly nobody is."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        while self.silent and (first := next(iter(self.silent))) and self.silent[first] <= now:
-            del self.silent[first]
-            first.close()
-        self._timer = None
-        if self.silent:
-            self._timer = loop.call_at(next(iter(self.silent.values())), self._look)
 
     def spoke(self, silent: Silent, transport: asyncio.Transport, data: bytes) -> None:
         """The first bytes of a connection decide whose it is."""
-        self.silent.pop(silent, None)
+        self.silent.end(silent)
         if data.startswith(self._start):
             end = data.find(b"\r\n\r\n", 0, MOST_HEAD_BYTES) + 4
             if end > 4 and (opening := opening_of(data[:end], self._path, transport)) is not None:
@@ -191,7 +172,7 @@ class Silent(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._front.came(self)
+        self._front.silent.begin(self)
 
     def data_received(self, data: bytes) -> None:
         transport, self._transport = self._transport, None
@@ -200,7 +181,7 @@ class Silent(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._front.silent.pop(self, None)
+        self._front.silent.end(self)
 
     def close(self) -> None:
         if self._transport is not None:

@@ -1,52 +1,38 @@
-"""Is the other side still there: a ping now and then, and one deadline for its pong."""
+"""Is the other side of each session still there: a ping now and then, and one deadline for its pong (Engine.IO v4)."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from signaling.transport.waits import Waits
+
+if TYPE_CHECKING:
+    from signaling.transport.engine_socket import EngineSocket
 
 
 class Heartbeat:
-    """One timer per client: first until the ping, then until the deadline (Engine.IO v4: the server pings)."""
+    """Of all sessions of one server: each waits for its next ping, or for the pong of the last."""
 
-    __slots__ = ("_interval", "_is_waiting", "_on_ping", "_on_silence", "_timeout", "_timer")
+    def __init__(self, interval: float, timeout: float) -> None:
+        self._until_ping: Waits[EngineSocket] = Waits(interval, self._ping)
+        self._until_late: Waits[EngineSocket] = Waits(timeout, self._silent)
 
-    def __init__(
-        self, interval: float, timeout: float, on_ping: Callable[[], None], on_silence: Callable[[], None]
-    ) -> None:
-        self._interval, self._timeout = interval, timeout
-        self._on_ping, self._on_silence = on_ping, on_silence
-        self._is_waiting = False
-        self._timer: asyncio.TimerHandle | None = None
+    def start(self, socket: EngineSocket) -> None:
+        self._until_ping.begin(socket)
 
-    def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._is_waiting = False
-        self._timer = loop.call_at(loop.time() + self._interval, self._ping)
-
-    def pong(self) -> None:
+    def pong(self, socket: EngineSocket) -> None:
         """The answer came; one nobody asked for changes nothing."""
-        if self._is_waiting:
-            self.stop()
-            self.start()
+        if self._until_late.end(socket):
+            self._until_ping.begin(socket)
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def end(self, socket: EngineSocket) -> None:
+        self._until_ping.end(socket)
+        self._until_late.end(socket)
 
-    def end(self) -> None:
-        """Stop for good, and let go of its owner, which no collector has to find then."""
-        self.stop()
-        self._on_ping = self._on_silence = _nothing
+    def _ping(self, socket: EngineSocket, due: float) -> None:
+        self._until_late.begin(socket, due)  # counted from when the ping was due: lateness does not add up
+        socket.ping()
 
-    def _ping(self) -> None:
-        assert self._timer is not None
-        due = self._timer.when() + self._timeout  # counted from when the ping was due: lateness does not add up
-        self._is_waiting = True
-        self._timer = asyncio.get_running_loop().call_at(due, self._on_silence)
-        self._on_ping()
-
-
-def _nothing() -> None:
-    """Nobody is there any more."""
+    @staticmethod
+    def _silent(socket: EngineSocket, due: float) -> None:
+        socket.abort("ping timeout")

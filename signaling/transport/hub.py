@@ -24,7 +24,7 @@ from signaling.transport.inbox import Wish
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
 from signaling.transport.rooms import RoomIndex
-from signaling.transport.seats import Seats
+from signaling.transport.seats import ConnectClock, Seats
 from signaling.transport.tasks import Tasks
 from signaling.transport.wire import Part
 
@@ -45,6 +45,7 @@ class Hub:
         self._namespaces = dict(namespaces)
         self._worker = worker
         self.gate = Gate(limits, self.tasks)
+        self._clock = ConnectClock(limits)
         self._connecting, self.handling = Deadline(limits.connect_timeout), Deadline(limits.handler_seconds)
 
     def namespace_of(self, connection: Connection) -> Namespace:
@@ -53,12 +54,12 @@ class Hub:
     # ------------------------------------------------------------------ what the engine tells
 
     def opened(self, socket: EngineSocket) -> None:
-        socket.seats = Seats(socket, self.limits)
+        socket.seats = Seats(socket, self.limits, self._clock)
 
     def ended(self, socket: EngineSocket, reason: str) -> None:
         seats: Seats = socket.seats
         socket.seats = None  # told once: nothing asks for them again, and nothing is left that refers to itself
-        seats.clock.stop()
+        self._clock.stop(socket)
         for connection in seats.leave_all():
             self._gone(connection, reason)
 
@@ -131,7 +132,7 @@ class Hub:
             self.rooms.leave_all(connection)
             connection.inbox.end()
             return
-        seats.clock.stop()
+        self._clock.stop(seats.socket)
         self.connections[connection.id] = connection
         connection.accept()
 

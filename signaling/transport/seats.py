@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from signaling.transport import packets
 from signaling.transport.connection import Connection
 from signaling.transport.intake import Malformed
 from signaling.transport.limits import TransportLimits
+from signaling.transport.waits import Waits
 
 if TYPE_CHECKING:
     from signaling.transport.engine_socket import EngineSocket
@@ -18,41 +18,39 @@ MOST_REFUSALS = 5  # on one transport; one more and it is closed at once
 
 
 class ConnectClock:
-    """Closes a transport on which nobody is accepted in time."""
+    """Closes each transport on which nobody is accepted in time."""
 
-    __slots__ = ("_limits", "_socket", "_timer")
+    def __init__(self, limits: TransportLimits) -> None:
+        self._until_late: Waits[EngineSocket] = Waits(limits.connect_timeout, _end("connect timeout"))
+        self._until_told: Waits[EngineSocket] = Waits(limits.refusal_seconds, _end("refused"))
 
-    def __init__(self, socket: EngineSocket, limits: TransportLimits) -> None:
-        self._socket = socket
-        self._limits = limits
-        self._timer: asyncio.TimerHandle | None = None
+    def start(self, socket: EngineSocket) -> None:
+        self._until_told.end(socket)
+        self._until_late.begin(socket)
 
-    def start(self) -> None:
-        self._set(self._limits.connect_timeout, "connect timeout")
-
-    def hurry(self) -> None:
+    def hurry(self, socket: EngineSocket) -> None:
         """After a refusal: long enough for the reason to arrive and for one more try."""
-        self._set(self._limits.refusal_seconds, "refused")
+        self._until_late.end(socket)
+        self._until_told.begin(socket)
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def stop(self, socket: EngineSocket) -> None:
+        self._until_late.end(socket)
+        self._until_told.end(socket)
 
-    def _set(self, seconds: float, reason: str) -> None:
-        self.stop()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._socket.end, reason)
+
+def _end(reason: str) -> Callable[[EngineSocket, float], None]:
+    return lambda socket, due: socket.end(reason)
 
 
 class Seats:
     """The namespaces of one transport. The clock runs whenever no connection is pending or accepted."""
 
-    __slots__ = ("_incomplete", "_limits", "_refusals", "_taken", "clock", "socket")
+    __slots__ = ("_clock", "_incomplete", "_limits", "_refusals", "_taken", "socket")
 
-    def __init__(self, socket: EngineSocket, limits: TransportLimits) -> None:
+    def __init__(self, socket: EngineSocket, limits: TransportLimits, clock: ConnectClock) -> None:
         self.socket = socket
-        self.clock = ConnectClock(socket, limits)
-        self.clock.start()
+        self._clock = clock
+        clock.start(socket)
         self._limits = limits
         self._refusals = 0
         self._taken: dict[str, Connection] = {}
@@ -63,7 +61,7 @@ class Seats:
         if connection.namespace in self._taken:
             raise Malformed("connected to this namespace already")
         self._taken[connection.namespace] = connection
-        self.clock.stop()
+        self._clock.stop(self.socket)
 
     def connected(self, namespace: str) -> Connection | None:
         connection = self._taken.get(namespace)
@@ -72,7 +70,7 @@ class Seats:
     def leave(self, namespace: str) -> Connection | None:
         connection = self._taken.pop(namespace, None)
         if connection is not None and not self._taken and self.socket.why is None:
-            self.clock.start()
+            self._clock.start(self.socket)
         return connection
 
     def refused(self) -> None:
@@ -81,7 +79,7 @@ class Seats:
         if self._refusals > MOST_REFUSALS:
             self.socket.end("refused")
         elif not self._taken and self.socket.why is None:
-            self.clock.hurry()
+            self._clock.hurry(self.socket)
 
     def all(self) -> Collection[Connection]:
         return self._taken.values()
