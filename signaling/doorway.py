@@ -206,40 +206,40 @@ class Doorway:
         self, client: Client, row: LiveSession, role: Role, after: After | None, heard: int
     ) -> dict[str, Any]:
         """`heard` is how many changes of this person's courses were heard before `role` was asked for."""
-        actor = client.actor
+        actor, room_id = client.actor, row.id
         # An enrollment that ended before this place was taken puts nobody out of it. Later ends do.
         is_overtaken = client.course_changes != heard
-        before = self._told_to(client, row.id)
+        before = self._told_to(client, room_id)
         place = self._place(client, row, role, Phase.CATCHING_UP)
         may_have_seat = True  # also when the end of its commit was not seen
         try:
             try:
-                answer = await self._writer.act(row.id, entering(client, role))
+                answer = await self._writer.act(room_id, entering(client, role))
             except LecternError as error:
                 may_have_seat = isinstance(error, Away)
                 raise
-            entry = await self._registry.reached(row.id, answer.seq)
+            entry = await self._registry.reached(room_id, answer.seq)
             if is_overtaken:
-                _, role_now = await self._door.membership(actor.id, row.id)
+                _, role_now = await self._door.membership(actor.id, room_id)
                 if role_now is None:
-                    await self._writer.act(row.id, Leave(actor.id))
+                    await self._writer.act(room_id, Leave(actor.id))
                     raise NoSuchClass()
             roster = await self._rosters.of(row, actor.id)
             own = await self._own(entry.room, actor.id)
-            page = await self._page(client, row.id, place, after)
+            page = await self._page(client, room_id, place, after)
         except BaseException as error:
-            if before is not None and isinstance(error, Away) and self._goes_on(client, row.id, place, before):
+            if before is not None and isinstance(error, Away) and self._goes_on(client, room_id, place, before):
                 raise
             # Put out by another's will meanwhile, or failed: either way this connection holds no seat.
-            if client.places.get(row.id) is place:
-                self._displace(client, row.id)
-            if may_have_seat and row.id not in client.places:
-                await self._give_back(client, row.id, is_in_doubt=client.course_changes != heard)
+            if client.places.get(room_id) is place:
+                self._displace(client, room_id)
+            if may_have_seat and room_id not in client.places:
+                await self._give_back(client, room_id, is_in_doubt=client.course_changes != heard)
             raise
         you = {**self._you(client, place), **own}
         relays = ice_servers(self._settings.turn_urls, self._settings.turn_secret, actor.id, time.time())
         place.has_roster = True
-        return {**page, "you": you, "roster": self._rosters.ready(row.id, roster), "ice_servers": relays}
+        return {**page, "you": you, "roster": self._rosters.ready(room_id, roster), "ice_servers": relays}
 
     def _told_to(self, client: Client, live_session_id: int) -> After | None:
         """How far a tab that is in the room already was told."""
@@ -296,15 +296,17 @@ class Doorway:
         return {"epoch": entry.epoch, "seq": entry.room.seq, "snapshot": entry.snapshot()}
 
     def _place(self, client: Client, row: LiveSession, role: Role, phase: Phase) -> Place:
-        place = client.places.get(row.id)
+        live_session_id = row.id
+        place = client.places.get(live_session_id)
         if place is None:
-            place = client.places[row.id] = Place(role, phase, row.course_id)
-            if phase is not Phase.WAITING:
-                self._presence.entered(client, row.id, row.course_id)
-        elif place.phase is Phase.WAITING and phase is not Phase.WAITING:
-            self._presence.entered(client, row.id, row.course_id)
+            place = client.places[live_session_id] = Place(role, phase, row.course_id)
+            is_entering = phase is not Phase.WAITING
+        else:
+            is_entering = place.phase is Phase.WAITING and phase is not Phase.WAITING
+        if is_entering:
+            self._presence.entered(client, live_session_id, row.course_id)
         place.role = role
-        self._set_phase(client, row.id, place, phase)
+        self._set_phase(client, live_session_id, place, phase)
         return place
 
     def _displace(self, client: Client, live_session_id: int) -> Place | None:

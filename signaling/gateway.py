@@ -217,6 +217,7 @@ class Gateway:
     ) -> None:
         told = {"live_session_id": live_session_id, "epoch": epoch, "events": [event.wire() for event in events]}
         self.live.broadcast(live_room(live_session_id), "timeline", told)
+        self.presence.ride_along()
         for event in events:
             if event.type == "participant_removed":
                 self.announcer.put_out(live_session_id, event.payload["user_id"], "removed")

@@ -107,7 +107,7 @@ class Tokens:
             times = claims["exp"], claims["nbf"], claims["iat"]
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise Unauthenticated() from error
-        if claims["typ"] != TYPE or any(type(value) is not int for value in (sign_in_id, *times)):
+        if claims["typ"] != TYPE or set(map(type, (sign_in_id, *times))) != {int}:
             raise Unauthenticated()
         if not (1 <= user_id <= MAXIMUM_ID and 1 <= sign_in_id <= MAXIMUM_ID):
             raise Unauthenticated()

@@ -7,7 +7,7 @@ back from a loop that is busy with those very people. There the rows go as one p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -42,8 +42,23 @@ class BulkInsert:
 
     def _as_json(self, rows: Sequence[Mapping[str, Any]]) -> str:
         """As the driver would get them; what is JSON itself is a text in here, and stored to the letter."""
-        binds = list(zip(self._columns, self._binds, strict=True))
-        return json.dumps([[row[name] if bind is None else bind(row[name]) for name, bind in binds] for row in rows])
+        columns = [
+            self._bound(bind, [row[name] for row in rows])
+            for name, bind in zip(self._columns, self._binds, strict=True)
+        ]
+        return json.dumps(list(zip(*columns, strict=True)))
+
+    @staticmethod
+    def _bound(bind: Callable[[Any], Any] | None, values: list[Any]) -> list[Any]:
+        """The column as the driver gets it; neighbors are often the same moment, made a text once."""
+        if bind is None:
+            return values
+        bound, before, made = list[Any](), object(), None
+        for value in values:
+            if value is not before:
+                before, made = value, bind(value)
+            bound.append(made)
+        return bound
 
     @cached_property
     def _by_json(self) -> Executable:

@@ -208,7 +208,7 @@ class Presence:
         return self._count((user_id, live_session_id)) > 0
 
     def _count(self, key: Key) -> int:
-        return self._here[key] + self._elsewhere.total[key]
+        return self._here[key] + self._elsewhere.total[key] if self._is_shared else self._here[key]
 
     # ------------------------------------------------------------------ coming and going
 
@@ -242,6 +242,10 @@ class Presence:
     def flush(self) -> None:
         """Tell what changed, now."""
         self._news.flush()
+
+    def ride_along(self) -> None:
+        """Members of rooms are written to in this turn."""
+        self._news.ride_along()
 
     def _tell_others(self) -> None:
         untold, self._untold = list(self._untold.items()), {}

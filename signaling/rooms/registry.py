@@ -81,6 +81,11 @@ class Registry:
             self._entries.move_to_end(live_session_id)
         return entry
 
+    def size(self, live_session_id: int) -> int:
+        """About how many people are in the room; 0 when it is not in memory."""
+        entry = self._entries.get(live_session_id)
+        return len(entry.room.participants) if entry is not None else 0
+
     async def close(self) -> None:
         """Stop what is still reading."""
         reading = [*self._healing.values(), *self._renewing]

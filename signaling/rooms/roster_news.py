@@ -51,7 +51,8 @@ class RosterNews:
         self._guests: dict[int, set[int]] = {}  # of classes without a course, who was in
         self._timer: asyncio.TimerHandle | None = None
         self._is_gathering = False  # and not only waiting for those passed over
-        self._told = 0  # how many heard the last bundles
+        self._told = 0  # how many heard the last bundles,
+        self._flushed_at = 0.0  # and when
 
     def close(self) -> None:
         """What was not told stays untold."""
@@ -84,9 +85,15 @@ class RosterNews:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.flush)
 
+    def ride_along(self) -> None:
+        """Members are written to in this turn anyway: what gathers goes in the same writes, if the last is long ago."""
+        if self._is_gathering and asyncio.get_running_loop().time() - self._flushed_at >= COALESCE_SECONDS:
+            self.flush()
+
     def flush(self) -> None:
         """Tell what changed, now."""
         self.close()
+        self._flushed_at = asyncio.get_running_loop().time()
         marked, self._marked = self._marked, defaultdict(set)
         self._telling()
         self._told = 0
@@ -137,12 +144,10 @@ class RosterNews:
         return {name: shown.number, "changes": [self._change(user_id, counted, rooms) for user_id in sorted(users)]}
 
     def _change(self, user_id: int, counted: int, rooms: Iterable[int]) -> dict[str, Any]:
-        return {
-            "user_id": user_id,
-            "online": self._count((user_id, ANYWHERE)) > 0,
-            "in_room": any(self._count((user_id, room)) > 0 for room in rooms),
-            "connections": self._count((user_id, counted)),
-        }
+        anywhere = self._count((user_id, ANYWHERE))
+        connections = anywhere if counted == ANYWHERE else self._count((user_id, counted))
+        is_inside = connections > 0 if counted != ANYWHERE else any(self._count((user_id, room)) > 0 for room in rooms)
+        return {"user_id": user_id, "online": anywhere > 0, "in_room": is_inside, "connections": connections}
 
 
 def _has(connection: Connection, shown: Shown) -> bool:
