@@ -97,7 +97,13 @@ class ShortTurns(selectors.BaseSelector):
             now = self._seen(now)
         # Rounded up to the clock's step, or a timer would be waited for in a busy loop.
         wait = -1 if timeout is None else max(0.0, -(-timeout // 1e-3) * 1e-3)
-        ready = self._wait(now, wait) if wait and self._looks else self._poll(wait)
+        if wait and self._looks:
+            ready = self._wait(now, wait)
+        else:
+            try:
+                ready = self._epoll.poll(wait, self._most)
+            except InterruptedError:
+                ready = []
         self._handed, self._left = len(ready), time.perf_counter()
         found = []
         for fd, happened in ready:

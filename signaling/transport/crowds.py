@@ -67,14 +67,19 @@ class Flusher:
 
     def add(self, link: Link) -> None:
         """`link` is about to gather a frame of its own."""
-        self._will_flush()
+        if not self._is_due:
+            self._will_flush()
         self._alone.append(link)
         self.take_out(link)
 
     def tell(self, audience: Audience, frame: bytes) -> None:
         """Queue `frame` for every link of the audience."""
         frames = audience.frames
-        if not frames and not self._begins(audience):
+        if not (frames or self._crowds or self._alone) and len(audience.links) >= FEWEST_IN_A_CROWD:
+            self._crowds.append(audience)  # the commonest: nothing else was told in this turn
+            if not self._is_due:
+                self._will_flush()
+        elif not frames and not self._begins(audience):
             for link in audience.links:
                 link.write(frame)
             return
@@ -116,34 +121,38 @@ class Flusher:
             self._known = known
         if self._alone:
             audience.apart.update(link for link in self._alone if link in audience.known)
-        self._will_flush()
+        if not self._is_due:
+            self._will_flush()
         self._crowds.append(audience)
         return True
 
     def _will_flush(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            at_end = self._at_end
-            if at_end is None:  # asking costs a system call
-                loop = asyncio.get_running_loop()
-                at_end = self._at_end = getattr(loop, "at_end_of_turn", loop.call_soon)
-            at_end(self._flush)
+        self._is_due = True
+        at_end = self._at_end
+        if at_end is None:  # asking costs a system call
+            loop = asyncio.get_running_loop()
+            at_end = self._at_end = getattr(loop, "at_end_of_turn", loop.call_soon)
+        at_end(self._flush)
 
     def _flush(self) -> bool:
         """Whether somebody may have given the loop something to do: not when everything was taken at once."""
         self._is_due = False
-        crowds, self._crowds = self._crowds, []
-        alone, self._alone = self._alone, []
-        if self._known:
-            self._known = set()
+        counters, crowds, alone = self._counters, self._crowds, self._alone
+        untaken = counters.untaken
         slow: list[Link] = []
-        untaken = self._counters.untaken
-        for crowd in crowds:
-            slow += crowd.write(self._counters)
-        for link in alone:
-            slow += link.drain()
-        _cut(slow)  # last: whoever hears of it may write again
-        return self._counters.untaken != untaken
+        if crowds:
+            self._crowds = []
+            if self._known:
+                self._known = set()
+            for crowd in crowds:
+                slow += crowd.write(counters)
+        if alone:
+            self._alone = []
+            for link in alone:
+                slow += link.drain()
+        if slow:
+            _cut(slow)  # last: whoever hears of it may write again
+        return counters.untaken != untaken
 
 
 def _cut(slow: Sequence[Link]) -> None:

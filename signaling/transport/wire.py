@@ -114,6 +114,21 @@ def dumps_ready(value: Any) -> str:
     return b"".join(pieces).decode()
 
 
+def object_frame(before: str, value: Any, after: str) -> bytes:
+    """`text_frame` of a text that holds `value` as JSON, by as few steps as there are: every broadcast begins here.
+
+    Between two broadcasts a processor does other things, and each further function is one to be fetched again. So the
+    library's C encoder is asked alone where it can.
+    """
+    try:
+        chunks = _encode(value, 0)
+        payload = f"{before}{chunks[0] if len(chunks) == 1 else ''.join(chunks)}{after}".encode()
+    except (TypeError, ValueError, RecursionError):  # no such encoder; what is `Ready`, half a pair, or not JSON
+        return text_frame(f"{before}{dumps_ready(value)}{after}")
+    size = len(payload)
+    return (_MIDDLE(TEXT, 126, size) if 126 <= size < 65_536 else _head(TEXT, size)) + payload
+
+
 def text_wire(header: str, values: Sequence[Any]) -> Wire:
     """A text packet: `header`, then the values as a JSON list; what is `Ready` in an object of them is copied once."""
     if not any(map(_holds_ready, values)):
@@ -176,5 +191,7 @@ _PLAIN = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=F
 _ESCAPED = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 # What `_PLAIN` makes for each text anew, made once, and without its memory of circles: they end in `_dumps_safely`.
 _make = getattr(json.encoder, "c_make_encoder", None)
-_encode = _make and _make(None, _PLAIN.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+_encode: Any = _make and _make(
+    None, _PLAIN.default, json.encoder.encode_basestring, None, ":", ",", False, False, False
+)
 _DECODER = json.JSONDecoder(parse_constant=_no_constants)
