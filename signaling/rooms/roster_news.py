@@ -110,11 +110,12 @@ class RosterNews:
             self._guests.pop(live_session_id, None)
 
     def _tell(self, shown: Shown, users: set[int]) -> None:
-        passed_over = self._catching_up(shown)
+        owed = [connection for connection, rosters in self._owed.items() if shown in rosters]  # told it all in one
+        passed_over = [*self._catching_up(shown), *owed]
         if members := self._live.members(shown.audience):
             self._told += len(members)
             self._live.broadcast_droppable(
-                shown.audience, "presence", self._presence(shown, users), passed_over=passed_over
+                shown.audience, "presence", self._presence(shown, users), skip=owed, passed_over=passed_over
             )
         for connection in passed_over:
             self._owed.setdefault(connection, {}).setdefault(shown, set()).update(users)

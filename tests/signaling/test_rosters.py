@@ -46,7 +46,10 @@ async def test_who_had_much_unread_is_told_as_soon_as_it_was_read(
     told = [c for p in bo.all("presence") for c in p["changes"] if c["user_id"] == who and not c["in_room"]]
     assert not told
     behind.clear()
+    gateway.presence._news.mark((world.id_of("ana"), room), [])  # something new, with what was missed in one
+    gateway.presence.flush()
     await _shows(bo, room, who, online=False, in_room=False, connections=0)
+    assert {c["user_id"] for c in bo.all("presence")[-1]["changes"]} == {who, world.id_of("ana")}
     assert not gateway.presence._news._owed
 
 
