@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from server.db.database import Database, Reading, Work
 from server.live_sessions.tables import LiveSession, LiveSessionEvent, LiveSessionState
-from signaling.rooms.state import Line, Participant, Poll, Question, Room
+from signaling.rooms.state import Line, Participant, Poll, Question, Room, person
 
 SHAPE = 1  # of the state's JSON and of what evolve() makes of events; a change of either wants the next number
 EVERY = 250  # events after which a room's state is kept anew; about as many are read when it is needed
@@ -99,7 +99,7 @@ def to_json(room: Room) -> str:
     """Everything that events made of a room, but for the words of its lines."""
     state = {
         "status": room.status,
-        "participants": [asdict(participant) for participant in room.participants.values()],
+        "participants": [person(participant) for participant in room.participants.values()],
         "hands": room.hands,
         "floor": room.floor,
         "muted": room.muted,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from signaling.transport import packets
 from signaling.transport.inbox import Inbox
+from signaling.transport.link import not_now
 from signaling.transport.wire import Wire
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class Connection:
     @property
     def is_busy(self) -> bool:
         """Whether droppable events are skipped right now."""
+        link = self._socket.link
+        if link is not None and link.send is not not_now:  # nothing waits but what this turn gathered, which is less
+            return False
         return self._socket.unread_bytes > self._hub.limits.droppable_bytes
 
     @property
