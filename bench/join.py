@@ -6,7 +6,7 @@ server. Node's side is the WebSocket and `connect` alone: no token, no room, no 
 SQLite; the crowd is this process. CPU time of the server process is counted, all its threads, until it is quiet again.
 
 What counts is a class that begins: everybody was told of it and comes at once. Beside it the same with at most
-FEW_AT_ONCE tabs on their way, as behind a busy network: then groups are small, and those who are in are told more often.
+FEW_AT_ONCE tabs on their way, as behind a busy network: groups are small then, and who is in is told more often.
 
 Of both servers the best of three crowds counts, of which the first warms them; ours are other people in other classes
 each time. What the first crowd of each costs is told beside it.
