@@ -25,6 +25,7 @@ from signaling.rooms.timeline import Answer, Judged, Timeline
 
 GROUP = 128  # commands in one transaction; the rest wait for the next
 HOLD_SECONDS = 0.15  # after it a transaction takes no more: other processes wait for its rows, LOCK_MS at most
+LET_IN = 32  # of those who entered together, answered in one turn of the loop
 IN_RUNS = (Enter, Vacate)  # what many people do at the same moment; neighbors in one group share their statements
 CROWD, CROWD_SECONDS = 8, 0.04  # so many coming and going at once, and nothing else in line: more are waited for
 SECONDS_FOR_ONE, LONGEST_SECONDS = 0.0004, 0.25  # and longer the more there are to tell of them: telling one costs 7 us
@@ -149,18 +150,23 @@ class Writer:
                 _settle(answer, outcome)
         # Answers first: their handlers run, and acknowledge, before the events of this commit are told; both happen
         # before the next group begins. Whoever enters is answered with a room that was told of it, so after that.
-        asyncio.get_running_loop().call_soon(
-            self._tell, work, {key: outcomes[key] for key in entering & outcomes.keys()}
-        )
+        entered = [(answer, outcome) for answer, outcome in outcomes.items() if answer in entering]
+        asyncio.get_running_loop().call_soon(self._tell, work, entered)
         await asyncio.sleep(0)
         return [wanted for wanted in group if wanted.answer not in outcomes]
 
-    def _tell(self, work: Work, entered: Mapping[asyncio.Future[Answer], Judged]) -> None:
+    def _tell(self, work: Work, entered: Sequence[tuple[asyncio.Future[Answer], Judged]]) -> None:
         try:
             self._timeline.tell(work)
         finally:
-            for answer, outcome in entered.items():
-                _settle(answer, outcome)
+            self._let_in(entered)
+
+    def _let_in(self, entered: Sequence[tuple[asyncio.Future[Answer], Judged]]) -> None:
+        """Some in each turn of the loop: the answer to each is long."""
+        for answer, outcome in entered[:LET_IN]:
+            _settle(answer, outcome)
+        if len(entered) > LET_IN:
+            asyncio.get_running_loop().call_soon(self._let_in, entered[LET_IN:])
 
     @staticmethod
     def _fail(group: list[Wanted], error: Exception) -> None:

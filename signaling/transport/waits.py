@@ -37,6 +37,9 @@ class Waits(Generic[Waiting]):
     def __contains__(self, one: Waiting) -> bool:
         return one in self._due
 
+    def __len__(self) -> int:
+        return len(self._due)
+
     def __iter__(self) -> Iterator[Waiting]:
         """Those who wait now; they may end meanwhile."""
         return iter(tuple(self._due))
