@@ -201,7 +201,8 @@ async def test_a_command_that_breaks_its_transaction_fails_alone(
     await writer.close()
     await registry.close()
     assert isinstance(first[2], Internal)
-    assert [line["event"] for line in logged] == ["group commit failed", "room command failed"]
+    said = [line["event"] for line in logged if line["event"] != "slow work"]  # a busy machine says that too
+    assert said == ["group commit failed", "room command failed"]
     kept = [answer for answer in first if isinstance(answer, Answer)]
     assert (
         [answer.seq for answer in kept]
