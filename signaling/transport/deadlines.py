@@ -28,12 +28,20 @@ class Deadline:
             return await work
         except asyncio.CancelledError as error:
             # As asyncio.timeout does it: canceled by somebody else too, it is no matter of time.
-            if task in self._late and task.uncancel() <= canceling:
+            if self._ended(task) and task.cancelling() <= canceling:
                 raise TimeoutError from error
             raise
         finally:
-            self._running.end(task)
-            self._late.discard(task)
+            self._ended(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> bool:
+        """Whether it was late; that it was canceled for it is taken back, whatever it made of that."""
+        self._running.end(task)
+        if task not in self._late:
+            return False
+        self._late.remove(task)
+        task.uncancel()
+        return True
 
     def _is_over(self, task: asyncio.Task[Any], due: float) -> None:
         self._late.add(task)

@@ -89,7 +89,7 @@ def with_attachments(kind: int, namespace: str, args: Sequence[Any], ack_id: int
             raise
     data, attachments = cast(tuple[Any, list[bytes]], Packet.deconstruct_binary(list(args)))
     binary = {EVENT: BINARY_EVENT, ACK: BINARY_ACK}[kind]
-    return wire_of(_header(f"{binary}{len(attachments)}-", namespace, ack_id) + wire.dumps(data), *attachments)
+    return wire_of(_header(f"{binary}{len(attachments)}-", namespace, ack_id) + wire.dumps_list(data), *attachments)
 
 
 def _holds_bytes(value: Any) -> bool:

@@ -80,7 +80,9 @@ def polling_body(parts: Iterable[Part]) -> bytes:
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON; raises ValueError for what browsers cannot parse (NaN, infinities), TypeError for other types."""
+    """Compact JSON; raises ValueError for what browsers cannot parse (NaN, infinities, a circle, absurd nesting),
+    TypeError for other types.
+    """
     if _encode is None:
         return _dumps_safely(value)
     try:
@@ -92,7 +94,10 @@ def dumps(value: Any) -> str:
 
 
 def _dumps_safely(value: Any) -> str:
-    text = _PLAIN.encode(value)
+    try:
+        text = _PLAIN.encode(value)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     return text if text.isascii() or _is_unicode(text) else _ESCAPED.encode(value)
 
 
@@ -112,6 +117,11 @@ def dumps_ready(value: Any) -> str:
     pieces: list[bytes] = []
     _put(pieces, value)
     return b"".join(pieces).decode()
+
+
+def dumps_list(values: Sequence[Any]) -> str:
+    """The JSON list that `text_wire` makes of `values`."""
+    return f"[{','.join(map(dumps_ready, values))}]"
 
 
 def object_frame(before: str, value: Any, after: str) -> bytes:

@@ -52,3 +52,24 @@ async def test_what_it_runs_may_end_late_in_its_own_way() -> None:
     with pytest.raises(ValueError, match="cleaning"):
         await deadline.within(cleans_up())
     assert await deadline.within(asyncio.sleep(0, "again")) == "again"
+
+
+async def test_whatever_it_makes_of_being_late_its_task_is_canceled_no_more() -> None:
+    deadline = Deadline(0.05)
+    task = asyncio.current_task()
+    assert task is not None
+
+    async def ends(error: Exception | None) -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if error is not None:
+                raise error from None
+        return "all the same"
+
+    assert await deadline.within(ends(None)) == "all the same"
+    with pytest.raises(ValueError, match="in its own way"):
+        await deadline.within(ends(ValueError("in its own way")))
+    with pytest.raises(TimeoutError):
+        await deadline.within(asyncio.sleep(60))
+    assert task.cancelling() == 0
