@@ -58,6 +58,15 @@ async def test_one_row_that_cannot_be_leaves_none(database: Database, world: Wor
         assert await read.scalar(select(_events.c.seq).where(_events.c.seq >= 100)) is None
 
 
+async def test_no_rows_are_no_row(database: Database, world: World) -> None:
+    room = (await world.live_session("ana", ["bo"])).id
+    of_room = select(_events.c.seq).where(_events.c.live_session_id == room)
+    async with database.work() as work:
+        before = list(await work.scalars(of_room))
+        await EVENTS.run(work, [])
+        assert list(await work.scalars(of_room)) == before
+
+
 async def test_rows_that_are_there_already_can_stay_as_they_are(database: Database, world: World) -> None:
     room = (await world.live_session("ana", ["bo"])).id
     lease = await take_lease(database)

@@ -33,7 +33,11 @@ class BulkInsert:
         self._binds = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
 
     async def run(self, work: Work, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `rows`, each with a value for every column. Pending changes of other rows are not flushed for it."""
+        """Write `rows`, each with a value for every column; none is fine. Pending changes of other rows are not flushed
+        for it.
+        """
+        if not rows:
+            return
         with work.session.no_autoflush:
             if work.is_sqlite:
                 await work.execute(self._by_json, {"rows": self._as_json(rows)})
