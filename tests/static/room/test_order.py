@@ -104,7 +104,7 @@ async def test_the_instructor_mutes_removes_and_sets_the_policy(open_room: OpenR
     await row.get_by_role("button", name="Remove from this class").click()
     await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    assert not await page.evaluate(f"world.room.participants.find((one) => one.user_id === {BO}).in_room")
+    await page.wait_for_function(f"!world.room.participants.find((one) => one.user_id === {BO}).in_room")
 
 
 async def test_a_poll_is_opened_answered_and_closed(open_room: OpenRoom) -> None:
