@@ -102,7 +102,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         pause = self._pauses[lane_id] = loop.create_future()
         told = sum(map(self._timeline.registry.size, {wanted.live_session_id for wanted in lane}))
-        seconds = min(max(CROWD_SECONDS, told * SECONDS_FOR_ONE), max(CROWD_SECONDS, LONGEST_SECONDS))
+        seconds = max(CROWD_SECONDS, min(told * SECONDS_FOR_ONE, LONGEST_SECONDS))
         timer = loop.call_later(seconds, self._go_on, lane_id)
         try:
             await pause
